@@ -1,0 +1,301 @@
+"""A run's folder: weights, settings, vocabulary, history, steps, and what resuming needs.
+
+weights.safetensors   the model, keys as in R
+settings.json         settings and where they came from: versions, seed, threads, SHA-256 of the corpus
+vocabulary.json       the characters in their order
+history.csv           luz's losses, an epoch a line
+steps.csv             the loss of every step
+resume.safetensors    weights, optimizer, generator and place in the epoch: all that an exact resume needs
+
+Every file but steps.csv is written anew and renamed; steps.csv grows, and resuming cuts it back to the checkpoint.
+"""
+
+import csv
+import dataclasses
+import io
+import json
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+import pygpt
+from pygpt.errors import PygptError
+from pygpt.files import write_atomically
+from pygpt.models import CharacterModel, build_model
+from pygpt.settings import ModelSettings, TrainingSettings, from_dict
+from pygpt.training import Epoch, TrainingState
+from pygpt.vocabulary import Vocabulary
+
+FORMAT = 1
+SETTINGS, VOCABULARY, WEIGHTS, RESUME = "settings.json", "vocabulary.json", "weights.safetensors", "resume.safetensors"
+HISTORY, STEPS, FIGURE = "history.csv", "steps.csv", "figure.png"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run's folder says of itself."""
+
+    folder: Path
+    model: ModelSettings
+    training: TrainingSettings
+    provenance: dict[str, Any]
+    vocabulary: Vocabulary
+
+
+def provenance(corpus_sha256: str, train_windows: int, valid_windows: int) -> dict[str, Any]:
+    """What a run was made with and from, beside its settings."""
+    return {
+        "pygpt": pygpt.__version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "corpus_sha256": corpus_sha256,
+        "train_windows": train_windows,
+        "valid_windows": valid_windows,
+    }
+
+
+def refuse_to_overwrite(folder: Path) -> None:
+    """Raise PygptError where `folder` holds a run."""
+    if (folder / SETTINGS).exists():
+        raise PygptError(
+            f"{folder} holds a run already. Go on with it (--resume --out {folder}), "
+            "or name another folder with --out; nothing was written."
+        )
+
+
+def create(run: Run) -> None:
+    """Begin a run's folder with its settings and vocabulary.
+
+    Raises:
+        PygptError: the folder holds a run already, or cannot be written.
+    """
+    refuse_to_overwrite(run.folder)
+    content = {
+        "format": FORMAT,
+        "model": dataclasses.asdict(run.model),
+        "training": dataclasses.asdict(run.training),
+        "provenance": run.provenance,
+    }
+    write_atomically(run.folder / VOCABULARY, run.vocabulary.to_json())
+    write_atomically(run.folder / SETTINGS, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+
+
+def open_run(folder: Path) -> Run:
+    """Read a run's settings and vocabulary.
+
+    Raises:
+        PygptError: no run there, unreadable or of a newer format.
+    """
+    path = folder / SETTINGS
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version = content["format"]
+    except FileNotFoundError as error:
+        raise PygptError(f"{folder} holds no run: there is no {path}") from error
+    except OSError as error:
+        raise PygptError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise PygptError(f"{path} is not a run's settings") from error
+    if version != FORMAT:
+        raise PygptError(f"{folder} has format {version}; this pygpt reads format {FORMAT}. Update pygpt.")
+    try:
+        model = from_dict(ModelSettings, content["model"])
+        training = from_dict(TrainingSettings, content["training"])
+        provenance = dict(content["provenance"])
+    except (KeyError, TypeError, ValueError, PygptError) as error:
+        raise PygptError(f"{path} is not a run's settings: {error}") from error
+    vocabulary = Vocabulary.from_file(folder / VOCABULARY)
+    if len(vocabulary) != model.vocab_size:
+        raise PygptError(
+            f"{folder / VOCABULARY} has {len(vocabulary)} rows, but {path} says vocab_size = {model.vocab_size}"
+        )
+    return Run(folder, model, training, provenance, vocabulary)
+
+
+def save_weights(model: CharacterModel, path: Path) -> None:
+    """`state_dict()` as safetensors; the metadata names the model's settings."""
+    # One metadata key alone: safetensors writes several in no fixed order, and the bytes are compared.
+    note = json.dumps({"format": FORMAT, "model": dataclasses.asdict(model.settings)}, sort_keys=True)
+    write_atomically(path, save({k: v.contiguous() for k, v in model.state_dict().items()}, {"pygpt": note}))
+
+
+def load_model(run: Run) -> CharacterModel:
+    """The run's model with its weights, in eval mode, on the CPU.
+
+    Raises:
+        PygptError: no weights yet; or they are truncated, corrupt, or another model's.
+    """
+    if not (run.folder / WEIGHTS).exists():
+        raise PygptError(f"{run.folder} has no {WEIGHTS} yet: train on (train --resume --out {run.folder})")
+    model = build_model(run.model, run.training.padding_row)
+    tensors, _ = read_tensors(run.folder / WEIGHTS)
+    load_state(model, tensors, run.folder / WEIGHTS)
+    return model.eval()
+
+
+def load_state(model: CharacterModel, tensors: dict[str, Tensor], path: Path) -> None:
+    """Fill `model`, checked key by key.
+
+    Raises:
+        PygptError: missing or unexpected keys, or shapes that differ; all are listed.
+    """
+    expected = model.state_dict()
+    faults = [f"missing {name}" for name in expected if name not in tensors]
+    faults += [f"unexpected {name}" for name in tensors if name not in expected]
+    faults += [
+        f"{name} has shape {tuple(tensors[name].shape)} and type {tensors[name].dtype}, "
+        f"not {tuple(value.shape)} and {value.dtype}"
+        for name, value in expected.items()
+        if name in tensors and (tensors[name].shape != value.shape or tensors[name].dtype != value.dtype)
+    ]
+    if faults:
+        raise PygptError(f"{path} does not fit this {model.settings.model} model: " + "; ".join(faults))
+    model.load_state_dict(tensors)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors and metadata of a safetensors file.
+
+    Raises:
+        PygptError: the file cannot be read, is truncated or corrupt, or is not safetensors.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise PygptError(f"there is no file {path}") from error
+    except (OSError, safetensors.SafetensorError, ValueError, RuntimeError) as error:
+        raise PygptError(f"{path} is not a whole safetensors file ({error})") from error
+
+
+def save_checkpoint(run: Run, state: TrainingState, new_losses: list[tuple[int, float]]) -> None:
+    """Make the folder hold `state`: the steps first, then the rest, so that no step is missing after a kill."""
+    _append_steps(run.folder / STEPS, new_losses)
+    write_atomically(run.folder / HISTORY, _history_csv(state.history))
+    save_weights(state.model, run.folder / WEIGHTS)
+    write_atomically(run.folder / RESUME, save(_state_tensors(state), {"pygpt": _place(state)}))
+
+
+def restore_checkpoint(run: Run, state: TrainingState) -> bool:
+    """Put `state`, as `training.start` made it, and torch's generator where the last checkpoint was.
+
+    Returns:
+        False where the run was stopped before its first checkpoint: `state` is as it was.
+
+    Raises:
+        PygptError: the checkpoint is damaged or another run's.
+    """
+    path = run.folder / RESUME
+    if not path.exists():
+        _cut_steps(run.folder / STEPS, 0)
+        return False
+    tensors, metadata = read_tensors(path)
+    try:
+        place = json.loads(metadata["pygpt"])
+        optimizer = state.optimizer.state_dict()
+        optimizer["state"] = {
+            i: {name: tensors[f"optimizer.{i}.{name}"] for name in ("step", "exp_avg", "exp_avg_sq")}
+            for i in range(int(place["optimized"]))
+        }
+        weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+        history = [Epoch(*row) for row in place["history"]]
+        load_state(state.model, weights, path)
+        state.optimizer.load_state_dict(optimizer)
+        state.history = history
+        state.step, state.epoch = int(place["step"]), int(place["epoch"])
+        state.step_in_epoch = int(place["step_in_epoch"])
+        state.mean_loss, state.shuffle_rng = tensors.get("mean_loss"), tensors.get("rng.shuffle")
+        torch.set_rng_state(tensors["rng.cpu"])
+        if "rng.cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["rng.cuda"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise PygptError(f"{path} is not a checkpoint of this run ({error!r})") from error
+    if state.mean_loss is not None:
+        state.mean_loss = state.mean_loss.to(run.training.device)
+    _cut_steps(run.folder / STEPS, state.step)
+    return True
+
+
+def read_steps(folder: Path) -> list[float]:
+    """The losses in a run's steps.csv, from step 1 on."""
+    path = folder / STEPS
+    if not path.exists():
+        return []
+    with path.open(encoding="ascii", newline="") as file:
+        return [float(row["loss"]) for row in csv.DictReader(file)]
+
+
+def read_history(folder: Path) -> list[Epoch]:
+    """The epochs in a run's history.csv."""
+    path = folder / HISTORY
+    if not path.exists():
+        return []
+    with path.open(encoding="ascii", newline="") as file:
+        rows = csv.DictReader(file)
+        return [Epoch(int(row["epoch"]), float(row["train"]), float(row["valid"])) for row in rows]
+
+
+def _state_tensors(state: TrainingState) -> dict[str, Tensor]:
+    tensors = {f"model.{name}": value.contiguous() for name, value in state.model.state_dict().items()}
+    for i, values in state.optimizer.state_dict()["state"].items():
+        # R's optimizer shares one step among all parameters; safetensors refuses shared memory.
+        tensors |= {f"optimizer.{i}.{name}": value.clone() for name, value in values.items()}
+    tensors["rng.cpu"] = torch.get_rng_state()
+    if next(state.model.parameters()).is_cuda:
+        tensors["rng.cuda"] = torch.cuda.get_rng_state()
+    if state.shuffle_rng is not None:
+        tensors["rng.shuffle"] = state.shuffle_rng
+    if state.mean_loss is not None:
+        tensors["mean_loss"] = state.mean_loss
+    return tensors
+
+
+def _place(state: TrainingState) -> str:
+    return json.dumps(
+        {
+            "epoch": state.epoch,
+            "step_in_epoch": state.step_in_epoch,
+            "step": state.step,
+            "optimized": len(state.optimizer.state_dict()["state"]),
+            "history": [dataclasses.astuple(epoch) for epoch in state.history],
+        }
+    )
+
+
+def _history_csv(history: list[Epoch]) -> str:
+    out = io.StringIO()
+    out.write("epoch,train,valid,train_perplexity,valid_perplexity\n")
+    for e in history:
+        # nine digits give a float32 back exactly
+        out.write(f"{e.epoch},{e.train:.9g},{e.valid:.9g},{np.exp(e.train):.6g},{np.exp(e.valid):.6g}\n")
+    return out.getvalue()
+
+
+def _append_steps(path: Path, losses: list[tuple[int, float]]) -> None:
+    lines = "".join(f"{step},{loss:.9g}\n" for step, loss in losses)
+    try:
+        with path.open("a", encoding="ascii") as file:
+            file.write(lines if file.tell() else "step,loss\n" + lines)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise PygptError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _cut_steps(path: Path, steps: int) -> None:
+    """Leave the first `steps` whole lines: a kill may have left more, and half of one."""
+    if not path.exists():
+        return
+    kept = path.read_bytes().split(b"\n")[: steps + 1]
+    write_atomically(path, b"\n".join(kept) + b"\n" if kept[0] else b"")

@@ -1,0 +1,43 @@
+"""Command line options made from the settings' fields, so that each setting is described once."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from pygpt.settings import ModelSettings, TrainingSettings, read_toml, setting_names
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def settings_options(command: Command) -> Command:
+    """Add `--config` and an option for every setting; one that is not given arrives as None."""
+    fields = {f.name: f for f in (*dataclasses.fields(ModelSettings), *dataclasses.fields(TrainingSettings))}
+    for name in reversed(setting_names()):
+        command = _option(fields[name])(command)
+    return click.option(
+        "--config",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="TOML file with settings as keys (n_embd = 128); an option wins over it.",
+    )(command)
+
+
+def given_settings(config: Path | None, options: dict[str, Any]) -> dict[str, Any]:
+    """What the user set, by file and by option; nothing that was left at its default."""
+    values = read_toml(config) if config else {}
+    return values | {name: value for name, value in options.items() if value is not None}
+
+
+def _option(f: dataclasses.Field[Any]) -> Callable[[Command], Command]:
+    flag, words, choices = "--" + f.name.replace("_", "-"), f.metadata["help"], f.metadata["choices"]
+    if f.default is not None and f.type is not bool:
+        words += f" [default: {f.default}]"
+    if f.type is bool:
+        return click.option(f"{flag}/--no-{f.name}", f.name, default=None, help=words)
+    kind: Any = click.Choice(choices, case_sensitive=False) if choices else _KINDS[f.type]
+    return click.option(flag, f.name, type=kind, help=words)
+
+
+_KINDS: dict[Any, type] = {int: int, float: float, str: str, int | None: int}

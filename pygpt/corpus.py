@@ -1,0 +1,161 @@
+"""From a text to batches: where the text comes from, tokens, share, split, windows, batches."""
+
+import hashlib
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pygpt.errors import PygptError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
+SHAKESPEARE_URL = "https://raw.githubusercontent.com/AGPatriota/GPT4R/main/Shakespeare.txt"
+NOT_A_WEB_PAGE = (
+    "The address in the exercises is a web page about the file, not the file: the raw one is " + SHAKESPEARE_URL
+)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A text with its name and the SHA-256 of its bytes."""
+
+    name: str
+    text: str
+    sha256: str
+
+
+def read_corpus(source: str) -> Corpus:
+    """The text called `sample` or `shakespeare`, or the one at a path.
+
+    Line ends are kept as they are, as R's `readChar` keeps them.
+
+    Raises:
+        PygptError: no such file, not UTF-8 (the byte is named), empty, or `shakespeare` cannot be had.
+    """
+    if source == "sample":
+        return _read(_sample_path(), source)
+    if source == "shakespeare":
+        return _read(_find_shakespeare(), source)
+    return _read(Path(source), source)
+
+
+def split(tokens: "np.ndarray[Any, Any]", share: float, train_share: float) -> "tuple[Tensor, Tensor]":
+    """The first `floor(share * n)` tokens, parted at `floor(train_share * that)` (exercise 2)."""
+    import torch
+
+    used = torch.from_numpy(tokens[: math.floor(share * len(tokens))])
+    at = math.floor(train_share * len(used))
+    return used[:at], used[at:]
+
+
+def windows(tokens: "Tensor", block_size: int, what: str) -> "Tensor":
+    """Every run of block_size + 1 tokens, shape (n, block_size + 1), a view: nothing is copied.
+
+    R's dataset has `length(tokens) - block_size` windows (stride 1), so this many here.
+
+    Raises:
+        PygptError: fewer than two windows.
+    """
+    if len(tokens) < block_size + 2:
+        raise PygptError(
+            f"{what} has {len(tokens)} characters: too short for two windows of block_size = {block_size} "
+            f"(at least {block_size + 2} are needed). Use a longer text, a larger share or a smaller block_size."
+        )
+    return tokens.unfold(0, block_size + 1, 1)
+
+
+def batches(
+    windows: "Tensor", batch_size: int, device: str, order: "Tensor | None" = None, first: int = 0
+) -> "Iterator[tuple[Tensor, Tensor]]":
+    """Pairs (x int32, y int64), each (batch, block_size), rows of the embedding; the short last batch is kept.
+
+    Args:
+        windows: what `windows` gives.
+        order: which windows, in which order (R's shuffle); None takes them as they come.
+        first: how many batches to leave out, for resuming.
+    """
+    import torch
+
+    for start in range(first * batch_size, len(windows), batch_size):
+        chosen = windows[start : start + batch_size] if order is None else windows[order[start : start + batch_size]]
+        chosen = chosen.to(device)
+        yield chosen[:, :-1].to(torch.int32), chosen[:, 1:].to(torch.int64)
+
+
+def _read(path: Path, name: str) -> Corpus:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        hint = "" if path.exists() else ". --corpus takes sample, shakespeare, or the path of a text"
+        raise PygptError(f"cannot read the corpus {path}: {error.strerror}{hint}") from error
+    sha256 = hashlib.sha256(content).hexdigest()
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise PygptError(
+            f"the corpus {path} is not UTF-8: byte {error.start + 1} is 0x{content[error.start]:02X}. "
+            "Convert it, for example with: iconv -f latin1 -t utf-8"
+        ) from error
+    if not text:
+        raise PygptError(f"the corpus {path} is empty")
+    return Corpus(name, text, sha256)
+
+
+def _sample_path() -> Path:
+    here = Path(__file__).parent
+    installed = here / "data" / "sample.txt"
+    return installed if installed.exists() else here.parent / "data" / "sample.txt"
+
+
+def _find_shakespeare() -> Path:
+    given = os.environ.get("PYGPT_CORPUS")
+    if given:
+        _check_shakespeare(Path(given), "$PYGPT_CORPUS")
+        return Path(given)
+    return _download_shakespeare()
+
+
+def _check_shakespeare(path: Path, where: str) -> None:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise PygptError(f"cannot read {path} ({where}): {error.strerror}") from error
+    if content.lstrip()[:200].lower().startswith((b"<!doctype html", b"<html")):
+        raise PygptError(f"{path} ({where}) is HTML. {NOT_A_WEB_PAGE}")
+    found = hashlib.sha256(content).hexdigest()
+    if found != SHAKESPEARE_SHA256:
+        raise PygptError(
+            f"{path} ({where}) is not the course's text: its SHA-256 is {found}, not {SHAKESPEARE_SHA256}. "
+            f"Take it from {SHAKESPEARE_URL}, or train on yours with --corpus PATH."
+        )
+
+
+def _download_shakespeare() -> Path:
+    import pooch
+    import requests
+
+    def download(url: str, output_file: str, pooch_: object) -> None:
+        pooch.HTTPDownloader(timeout=30)(url, output_file, pooch_)
+        # Checked here, before pooch keeps the file: its own message would only speak of hashes.
+        _check_shakespeare(Path(output_file), url)
+
+    try:
+        path = pooch.retrieve(
+            SHAKESPEARE_URL,
+            known_hash=f"sha256:{SHAKESPEARE_SHA256}",
+            fname="Shakespeare.txt",
+            path=pooch.os_cache("pygpt"),
+            downloader=download,
+        )
+    except (requests.RequestException, OSError, ValueError) as error:
+        raise PygptError(
+            f"the course's text could not be downloaded from {SHAKESPEARE_URL} ({type(error).__name__}). "
+            "Set PYGPT_CORPUS to a copy of it, or use --corpus sample or --corpus PATH."
+        ) from error
+    return Path(path)

@@ -1,0 +1,27 @@
+"""Writing files so that a crash, a kill or a full disk never leaves half of one."""
+
+import os
+from pathlib import Path
+
+from pygpt.errors import PygptError
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Write `content` to a temporary name beside `path`, flush it to disk, and rename it.
+
+    Raises:
+        PygptError: the file cannot be written (no space, no permission); what `path` held is kept.
+    """
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    # One name a target: what a kill left behind is overwritten, not heaped up.
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise PygptError(f"cannot write {path}: {error.strerror or error}") from error

@@ -1,0 +1,108 @@
+"""Sampling text as R does: crop to the block, divide by the temperature, softmax, multinomial.
+
+R runs the whole model anew for every token. Here `cached_forward` gives the logits faster but with other roundings;
+wherever these could change which token is drawn, the token is drawn again from the whole model. So the
+text is R's, to the last character, at any speed.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from pygpt.cached_forward import CachedForward
+from pygpt.errors import PygptError
+from pygpt.models import CharacterModel
+
+# Twenty times and more what cached_forward was seen to differ by, for logits of size 1 (tests/test_generation.py).
+LOGIT_TOLERANCE = 1e-4
+
+
+def generate(
+    model: CharacterModel,
+    prompt: Sequence[int],
+    tokens: int,
+    temperature: float = 0.8,
+    seeds: Sequence[int] = (123,),
+    top_k: int | None = None,
+) -> Iterator[list[int]]:
+    """Continue `prompt` once for each seed (`Generate_Text_Base` of exercise 2, after `torch_manual_seed(seed)`).
+
+    Args:
+        model: in eval mode, float32, on the CPU.
+        prompt: rows of the vocabulary, at least one.
+        tokens: how many to draw.
+        temperature: what the logits are divided by; 0 takes the likeliest token each time.
+        seeds: one sample each.
+        top_k: draw from the k likeliest tokens only. PAD can be drawn, as in R.
+
+    Yields:
+        One row of the vocabulary for each seed, `tokens` times.
+
+    Raises:
+        PygptError: an empty prompt, a value that is not allowed, or logits that are not finite.
+    """
+    _check(prompt, tokens, temperature, top_k)
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    ids = torch.tensor([list(prompt)] * len(generators))
+    forward = CachedForward(model, len(generators))
+    for _ in range(tokens):
+        with torch.inference_mode():
+            drawn = _draw(model, forward(ids), ids, temperature, top_k, generators)
+            ids = torch.cat([ids, drawn.unsqueeze(1)], dim=1)
+        yield drawn.tolist()
+
+
+def _draw(
+    model: CharacterModel,
+    logits: Tensor,
+    ids: Tensor,
+    temperature: float,
+    top_k: int | None,
+    generators: list[torch.Generator],
+) -> Tensor:
+    if not torch.isfinite(logits).all():
+        raise PygptError("the model's logits are not finite: its training has diverged, nothing can be drawn")
+    noise = None if temperature == 0 else torch.cat([_exponential(logits, g) for g in generators])
+    drawn, sure = _choose(logits, noise, temperature, top_k)
+    for i in torch.nonzero(~sure).flatten().tolist():
+        # One sequence at a time, the shape that R runs: another batch size may round otherwise.
+        exact = model(ids[i : i + 1, -model.settings.block_size :])[:, -1]
+        drawn[i] = _choose(exact, None if noise is None else noise[i : i + 1], temperature, top_k)[0]
+    return drawn
+
+
+def _exponential(logits: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.empty_like(logits[:1]).exponential_(1, generator=generator)
+
+
+def _choose(logits: Tensor, noise: Tensor | None, temperature: float, top_k: int | None) -> tuple[Tensor, Tensor]:
+    """The drawn rows, and whether they would be the same for logits that differ by the tolerance.
+
+    `torch.multinomial(probs, 1)` is `argmax(probs / noise)` with exponential noise: taken apart, it shows by how much
+    the winner won.
+    """
+    slack = 2 * LOGIT_TOLERANCE * logits.abs().amax(dim=-1).clamp(min=1)
+    sure = torch.ones(len(logits), dtype=torch.bool)
+    if top_k is not None and top_k < logits.shape[-1]:
+        likeliest = logits.topk(top_k + 1).values
+        sure &= likeliest[:, -2] - likeliest[:, -1] > slack
+        logits = logits.masked_fill(logits < likeliest[:, -2:-1], -torch.inf)
+    if noise is None:
+        best = logits.topk(2)
+        sure &= best.values[:, 0] - best.values[:, 1] > slack
+    else:
+        best = (torch.softmax(logits / temperature, dim=-1) / noise).topk(2)
+        sure &= best.values.log().diff(dim=-1).squeeze(1) < -slack / temperature
+    return best.indices[:, 0], sure
+
+
+def _check(prompt: Sequence[int], tokens: int, temperature: float, top_k: int | None) -> None:
+    if not prompt:
+        raise PygptError("the prompt is empty: the model needs at least one character to go on from")
+    if tokens < 1:
+        raise PygptError(f"tokens = {tokens} is not allowed: it must be a whole number from 1")
+    if not 0 <= temperature < float("inf"):
+        raise PygptError(f"temperature = {temperature} is not allowed: it must be 0 (greedy) or above, and finite")
+    if top_k is not None and top_k < 1:
+        raise PygptError(f"top_k = {top_k} is not allowed: it must be a whole number from 1")

@@ -1,0 +1,181 @@
+"""Model and training settings: what can be set, what is allowed, what the course used (the defaults).
+
+A field's metadata holds its help text; the options of `train` and the keys of its TOML file are made from it.
+"""
+
+import dataclasses
+import json
+import math
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pygpt.errors import PygptError
+
+Settings = TypeVar("Settings", bound="ModelSettings | TrainingSettings")
+
+# The recordings and the R code call the same settings by these names.
+R_NAMES = {"N_Layers": "n_layer", "Head": "n_head", "nvoc": "vocab_size", "p0": "dropout"}
+R_MODELS = {"GPT": "gpt", "GPT_NoAttn": "gpt_noattn"}
+
+
+def _setting(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"help": text, "choices": choices})
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The shape of a model. `vocab_size` counts PAD; a run takes it from its vocabulary."""
+
+    model: str = _setting("gpt", "With attention (exercise 2) or without (exercise 3).", ("gpt", "gpt_noattn"))
+    block_size: int = _setting(64, "Longest context, in characters.")
+    n_embd: int = _setting(128, "Width of the embedding; a multiple of n_head.")
+    n_layer: int = _setting(2, "Number of blocks (R: N_Layers).")
+    n_head: int = _setting(2, "Attention heads per block (R: Head).")
+    vocab_size: int = _setting(66, "Rows of the embedding, PAD included (R: nvoc).")
+    dropout: float = _setting(0.2, "Share of values dropped in training, 0 to below 1 (R: p0).")
+
+    def __post_init__(self) -> None:
+        _check_types(self)
+        for name in ("block_size", "n_embd", "n_layer", "n_head"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number from 1")
+        _require(self.vocab_size >= 2, "vocab_size", self.vocab_size, "at least 2: PAD and one character")
+        _require(0 <= self.dropout < 1, "dropout", self.dropout, "from 0 to below 1")
+        if self.n_embd % self.n_head:
+            raise PygptError(
+                f"n_embd = {self.n_embd} is not divisible by n_head = {self.n_head}: "
+                f"each head gets n_embd / n_head columns. Take n_embd = {_next_multiple(self.n_embd, self.n_head)}."
+            )
+
+    @classmethod
+    def from_r(cls, model: str, settings: dict[str, Any]) -> "ModelSettings":
+        """From R's names, as the recordings' metadata have them (`N_Layers`, `nvoc`, `Head`, `p0`)."""
+        if model not in R_MODELS:
+            raise PygptError(f"unknown model {model!r}: R's models are {', '.join(R_MODELS)}")
+        return from_dict(cls, {"model": R_MODELS[model], **{R_NAMES.get(k, k): v for k, v in settings.items()}})
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a model is trained. The defaults are those of exercises 2 and 3."""
+
+    corpus: str = _setting("shakespeare", "sample, shakespeare, or the path of a UTF-8 text.")
+    vocabulary: str = _setting("icu", "Order of the characters: icu (R's default), c, or a vocabulary.json.")
+    share: float = _setting(0.3, "Share of the text that is used, from its start.")
+    train_share: float = _setting(0.9, "Share of that which is trained on; the rest validates.")
+    batch_size: int = _setting(64, "Windows per step.")
+    lr: float = _setting(0.001, "Learning rate of AdamW.")
+    max_norm: float = _setting(1.0, "Gradients are scaled down to this norm.")
+    epochs: int = _setting(3, "Passes over the training windows.")
+    max_steps: int | None = _setting(None, "Stop after this many steps in all. [default: no limit]")
+    seed: int = _setting(42, "Seed of torch's generator: weights, shuffling, dropout.")
+    engine: str = _setting("r", "r: R's arithmetic bit for bit. fast: PyTorch's, close in loss.", ("r", "fast"))
+    padding_row: str = _setting(
+        "r", "Embedding row without gradient: R's (row 1) or corrected (row 0, PAD).", ("r", "corrected")
+    )
+    bf16: bool = _setting(False, "Engine fast: bfloat16 autocast.")
+    compile: bool = _setting(False, "Engine fast: torch.compile (needs a C++ compiler).")
+    threads: int | None = _setting(None, "Threads of torch. [default: 1 for engine r, else all cores]")
+    device: str = _setting("cpu", "Where to train: cpu, cuda, cuda:1, mps.")
+    checkpoint_every: int = _setting(500, "Steps between two checkpoints.")
+
+    def __post_init__(self) -> None:
+        _check_types(self)
+        for name in ("batch_size", "epochs", "checkpoint_every"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number from 1")
+        for name in ("max_steps", "threads"):
+            value = getattr(self, name)
+            _require(value is None or value >= 1, name, value, "a whole number from 1")
+        for name in ("lr", "max_norm"):
+            value = getattr(self, name)
+            _require(value > 0 and math.isfinite(value), name, value, "above 0 and finite")
+        for name in ("share", "train_share"):
+            _require(0 < getattr(self, name) <= 1, name, getattr(self, name), "above 0 and at most 1")
+        _require(0 <= self.seed < 2**63, "seed", self.seed, "a whole number from 0 to 2^63 - 1")
+        if self.engine == "r" and (self.bf16 or self.compile):
+            raise PygptError(
+                "bf16 and compile belong to engine fast: engine r keeps R's arithmetic. Add engine = fast."
+            )
+
+
+def from_dict(cls: type[Settings], values: dict[str, Any]) -> Settings:
+    """Settings from a mapping of field names.
+
+    Raises:
+        PygptError: an unknown key, a wrong type, or a value that is not allowed.
+    """
+    names = [f.name for f in dataclasses.fields(cls)]
+    unknown = [key for key in values if key not in names]
+    if unknown:
+        raise PygptError(f"unknown setting {', '.join(map(repr, unknown))}; known are: {', '.join(names)}")
+    return cls(**values)
+
+
+def split_settings(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """One flat mapping, parted into those of the model and those of training (where unknown keys go, too)."""
+    names = {f.name for f in dataclasses.fields(ModelSettings)}
+    return (
+        {k: v for k, v in values.items() if k in names},
+        {k: v for k, v in values.items() if k not in names},
+    )
+
+
+def setting_names() -> list[str]:
+    """Every key that a TOML file may hold. `vocab_size` is not one: it follows from the text."""
+    both = (*dataclasses.fields(ModelSettings), *dataclasses.fields(TrainingSettings))
+    return [f.name for f in both if f.name != "vocab_size"]
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The settings in a TOML file, flat (`n_embd = 128`).
+
+    Raises:
+        PygptError: the file cannot be read, is not TOML, or holds an unknown key.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PygptError(f"cannot read {path}: {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise PygptError(f"{path} is not a TOML file: {error}") from error
+    unknown = [key for key in values if key not in setting_names()]
+    if unknown:
+        raise PygptError(
+            f"{path}: unknown key {', '.join(map(repr, unknown))}; known are: {', '.join(setting_names())}"
+        )
+    return values
+
+
+def to_toml(settings: "ModelSettings | TrainingSettings") -> str:
+    """The settings as lines of TOML; what is None is left out."""
+    values = dataclasses.asdict(settings)
+    # A JSON string, number or boolean is a TOML one, too.
+    return "".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in values.items() if v is not None)
+
+
+def _check_types(settings: "ModelSettings | TrainingSettings") -> None:
+    for f in dataclasses.fields(settings):
+        value, kind = getattr(settings, f.name), str(f.type).removeprefix("<class '").removesuffix("'>")
+        if value is None and "None" in kind:
+            continue
+        expected: type = {"int": int, "float": float, "str": str, "bool": bool}[kind.split(" ")[0]]
+        if expected is float and isinstance(value, int) and not isinstance(value, bool):
+            object.__setattr__(settings, f.name, float(value))
+            continue
+        if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
+            raise PygptError(f"{f.name} = {value!r} is not {_KIND_WORDS[expected]}")
+        if f.metadata["choices"] and value not in f.metadata["choices"]:
+            raise PygptError(f"{f.name} = {value!r} is not one of {', '.join(f.metadata['choices'])}")
+
+
+_KIND_WORDS: dict[type, str] = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+
+
+def _require(holds: bool, name: str, value: object, allowed: str) -> None:
+    if not holds:
+        raise PygptError(f"{name} = {value} is not allowed: it must be {allowed}")
+
+
+def _next_multiple(number: int, of: int) -> int:
+    return -(-number // of) * of

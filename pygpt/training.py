@@ -1,0 +1,164 @@
+"""The luz loop: epochs, steps, validation, history. It reports events and knows no terminal and no files."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from pygpt import r_semantics
+from pygpt.corpus import batches
+from pygpt.models import CharacterModel, build_model, cross_entropy
+from pygpt.settings import ModelSettings, TrainingSettings
+
+
+@dataclass(frozen=True)
+class Step:
+    """One training step is done; `step` counts from 1 over the whole run, `epoch` from 1."""
+
+    step: int
+    epoch: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class Validated:
+    """One batch of the validation after `epoch` is done."""
+
+    epoch: int
+    batch: int
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Losses of an epoch in nats, as luz reports them: running means over batches, dropout on for `train`."""
+
+    epoch: int
+    train: float
+    valid: float
+
+
+Event = Step | Validated | Epoch
+_Forward = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass
+class TrainingState:
+    """All that a run is at one moment, between two events."""
+
+    model: CharacterModel
+    optimizer: torch.optim.Optimizer
+    step: int = 0
+    """Steps done in all."""
+    epoch: int = 0
+    """Epochs that are over, their validation included."""
+    step_in_epoch: int = 0
+    mean_loss: Tensor | None = None
+    """luz's running mean of the present epoch's losses."""
+    shuffle_rng: Tensor | None = None
+    """State of torch's generator just before the present epoch's shuffle: from it, the order is drawn again."""
+    history: list[Epoch] = field(default_factory=list)
+
+
+def start(model: ModelSettings, training: TrainingSettings) -> TrainingState:
+    """Seed torch's global generator, build the model and its optimizer, in R's order."""
+    torch.manual_seed(training.seed)
+    fast = training.engine == "fast"
+    built = build_model(model, training.padding_row, fused=fast).to(training.device)
+    return TrainingState(built, _optimizer(built, training))
+
+
+def fit(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSettings) -> Iterator[Event]:
+    """Train until `epochs` or `max_steps` are reached, from wherever `state` is.
+
+    `state` is changed in place. Whoever stops after any event, saves `state` with the generator's state, and
+    goes on from there gets the same numbers as one who never stopped.
+
+    Args:
+        train: windows (n, block_size + 1) to train on, as `corpus.windows` gives them.
+        valid: windows to validate on.
+
+    Yields:
+        Step after each step; Validated and, at the end, Epoch in each validation.
+    """
+    forward = _forward(state.model, settings)
+    parameters = r_semantics.parameters(state.model)
+    while state.epoch < settings.epochs:
+        order = _order(state, len(train))
+        state.model.train()
+        for x, y in batches(train, settings.batch_size, settings.device, order, state.step_in_epoch):
+            if settings.max_steps is not None and state.step >= settings.max_steps:
+                return
+            loss = _step(state, forward, parameters, x, y, settings)
+            yield Step(state.step, state.epoch + 1, loss)
+        yield from _validate(state, forward, valid, settings)
+
+
+def _step(
+    state: TrainingState,
+    forward: _Forward,
+    parameters: list[torch.nn.Parameter],
+    x: Tensor,
+    y: Tensor,
+    settings: TrainingSettings,
+) -> float:
+    state.optimizer.zero_grad(set_to_none=True)
+    loss = forward(x, y)
+    loss.backward()  # type: ignore[no-untyped-call]
+    if settings.engine == "r":
+        r_semantics.clip_grad_norm(parameters, settings.max_norm)
+    else:
+        torch.nn.utils.clip_grad_norm_(parameters, settings.max_norm, foreach=True)
+    state.optimizer.step()
+    state.step += 1
+    state.step_in_epoch += 1
+    state.mean_loss = r_semantics.running_mean(state.mean_loss, loss.detach(), state.step_in_epoch)
+    return loss.item()
+
+
+def _validate(state: TrainingState, forward: _Forward, valid: Tensor, settings: TrainingSettings) -> Iterator[Event]:
+    state.model.eval()
+    mean: Tensor | None = None
+    for count, (x, y) in enumerate(batches(valid, settings.batch_size, settings.device), start=1):
+        with torch.no_grad():
+            mean = r_semantics.running_mean(mean, forward(x, y), count)
+        yield Validated(state.epoch + 1, count)
+    assert mean is not None
+    assert state.mean_loss is not None
+    done = Epoch(state.epoch + 1, state.mean_loss.item(), mean.item())
+    state.history.append(done)
+    state.epoch, state.step_in_epoch, state.mean_loss, state.shuffle_rng = done.epoch, 0, None, None
+    yield done
+
+
+def _order(state: TrainingState, windows: int) -> Tensor:
+    if state.shuffle_rng is None:
+        state.shuffle_rng = torch.get_rng_state()
+        return r_semantics.shuffle(windows)
+    # A resumed epoch: its order is drawn again, then the generator goes on where it was.
+    now = torch.get_rng_state()
+    torch.set_rng_state(state.shuffle_rng)
+    order = r_semantics.shuffle(windows)
+    torch.set_rng_state(now)
+    return order
+
+
+def _optimizer(model: CharacterModel, settings: TrainingSettings) -> torch.optim.Optimizer:
+    parameters = r_semantics.parameters(model)
+    if settings.engine == "r":
+        return r_semantics.AdamW(parameters, lr=settings.lr)
+    return torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=0.01, fused=True)
+
+
+def _forward(model: CharacterModel, settings: TrainingSettings) -> _Forward:
+    logits: Callable[[Tensor], Tensor] = torch.compile(model) if settings.compile else model
+    device = torch.device(settings.device).type
+
+    def loss(x: Tensor, y: Tensor) -> Tensor:
+        return cross_entropy(logits(x), y)
+
+    def loss_bf16(x: Tensor, y: Tensor) -> Tensor:
+        with torch.autocast(device, dtype=torch.bfloat16):
+            return loss(x, y)
+
+    return loss_bf16 if settings.bf16 else loss

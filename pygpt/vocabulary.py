@@ -1,0 +1,159 @@
+"""The vocabulary: `<PAD>` and the sorted characters of a text; ids as R counts them, rows as Python does.
+
+R ids are 1-based and PAD is 1; an id's row in an embedding is `id - 1`, so PAD is row 0.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pygpt.errors import PygptError
+
+PAD = "<PAD>"
+ORDERS = ("icu", "c")
+FORMAT = 1
+
+# Shell sort's gaps in R (sort.c, after Sedgewick 1986); a text never has more characters than the largest.
+_R_GAPS = (4197377, 1050113, 262913, 65921, 16577, 4193, 1073, 281, 77, 23, 8, 1)
+_ENCODE_AT_ONCE = 1 << 22
+
+
+class Vocabulary:
+    """`<PAD>` followed by `characters`, in an order that is part of a run and never recomputed."""
+
+    def __init__(self, characters: Sequence[str], order: str = "file") -> None:
+        bad = [c for c in characters if len(c) != 1]
+        if bad or len(set(characters)) != len(characters) or not characters:
+            raise PygptError(
+                "a vocabulary needs at least one character, each a single one and each once; "
+                f"got {len(characters)}, of which not single: {bad[:5]}"
+            )
+        self.characters = tuple(characters)
+        self.order = order
+        self._code_points = np.array([ord(c) for c in characters], dtype=np.uint32)
+
+    @classmethod
+    def from_text(cls, text: str, order: str = "icu") -> "Vocabulary":
+        """`c("<PAD>", sort(unique(strsplit(text, "")[[1]])))` of exercise 2, in R's order `icu` or `c`."""
+        return cls(sort_characters(text, order), order)
+
+    def __len__(self) -> int:
+        """Rows of the embedding: the characters and PAD."""
+        return len(self.characters) + 1
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and self.characters == other.characters
+
+    def __hash__(self) -> int:
+        return hash(self.characters)
+
+    def encode(self, text: str, what: str = "the text") -> NDArray[Any]:
+        """Rows of the characters of `text`, in the smallest integer type that holds every row.
+
+        Raises:
+            PygptError: a character that the vocabulary does not hold, named with its place in `what`.
+        """
+        rows = np.empty(len(text), dtype=self.row_type)
+        by_code_point = np.argsort(self._code_points)
+        sorted_points = self._code_points[by_code_point]
+        for start in range(0, len(text), _ENCODE_AT_ONCE):
+            part = text[start : start + _ENCODE_AT_ONCE]
+            points = _code_points(part)
+            places = np.minimum(np.searchsorted(sorted_points, points), len(sorted_points) - 1)
+            unknown = np.flatnonzero(sorted_points[places] != points)
+            if unknown.size:
+                raise PygptError(self._unknown(text, start + int(unknown[0]), what))
+            rows[start : start + len(part)] = by_code_point[places] + 1
+        return rows
+
+    def decode(self, rows: Iterable[int]) -> str:
+        """The characters of `rows`; row 0 is `<PAD>`, as R's `Decoder` writes it."""
+        return "".join(PAD if row == 0 else self.characters[row - 1] for row in rows)
+
+    def r_ids(self, rows: Iterable[int]) -> list[int]:
+        """R's 1-based ids of `rows`."""
+        return [int(row) + 1 for row in rows]
+
+    @property
+    def row_type(self) -> type[np.signedinteger[Any] | np.unsignedinteger[Any]]:
+        """uint8, int16 or int32: the smallest type that holds every row and that torch can index."""
+        return np.uint8 if len(self) <= 2**8 else np.int16 if len(self) <= 2**15 else np.int32
+
+    def to_json(self) -> str:
+        """The file `vocabulary.json` of a run."""
+        content = {"format": FORMAT, "pad": PAD, "order": self.order, "characters": list(self.characters)}
+        return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+    @classmethod
+    def from_file(cls, path: Path) -> "Vocabulary":
+        """Read a `vocabulary.json`.
+
+        Raises:
+            PygptError: the file cannot be read, is of a newer format, or is not a vocabulary.
+        """
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            version, characters = content["format"], content["characters"]
+            order = str(content.get("order", "file"))
+        except OSError as error:
+            raise PygptError(f"cannot read the vocabulary {path}: {error.strerror}") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise PygptError(f"{path} is not a vocabulary (expected the keys format and characters)") from error
+        if version != FORMAT:
+            raise PygptError(f"{path} has format {version}; this pygpt reads format {FORMAT}. Update pygpt.")
+        if not isinstance(characters, list) or not all(isinstance(c, str) for c in characters):
+            raise PygptError(f"{path} is not a vocabulary: 'characters' must be a list of texts")
+        return cls(characters, order)
+
+    def _unknown(self, text: str, place: int, what: str) -> str:
+        line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
+        character = text[place]
+        return (
+            f"unknown character {character!r} (U+{ord(character):04X}) in {what}, at character {place + 1} "
+            f"(line {line}, column {column}). The vocabulary holds: {''.join(self.characters)!r}"
+        )
+
+
+def sort_characters(text: str, order: str) -> list[str]:
+    """The characters of `text`, each once, as R's `sort()` orders them.
+
+    `c`: by code point (R with LC_COLLATE=C). `icu`: by ICU's root collation (R in any other locale without
+    a tailoring of its own, Portuguese and English among them): white space, punctuation, symbols, currency, digits,
+    then letters by alphabet, within one letter first by accent (none, acute, grave, circumflex, tilde, ...),
+    then lower case before upper. Characters that ICU holds equal fall as R's Shell sort leaves them.
+    A script outside of `icu_root_order.txt` comes last, by code point (not what R does).
+    """
+    if order not in ORDERS:
+        raise PygptError(f"unknown order {order!r}: icu or c")
+    by_appearance = list(dict.fromkeys(text))
+    if order == "c":
+        return sorted(by_appearance)
+    ranks = _icu_ranks()
+    return _r_shell_sort([(ranks.get(ord(c), len(ranks) + ord(c)), c) for c in by_appearance])
+
+
+def _r_shell_sort(keyed: list[tuple[int, str]]) -> list[str]:
+    for gap in (g for g in _R_GAPS if g <= len(keyed)):
+        for i in range(gap, len(keyed)):
+            moving, j = keyed[i], i
+            while j >= gap and keyed[j - gap][0] > moving[0]:
+                keyed[j] = keyed[j - gap]
+                j -= gap
+            keyed[j] = moving
+    return [character for _, character in keyed]
+
+
+@cache
+def _icu_ranks() -> dict[int, int]:
+    lines = (Path(__file__).parent / "icu_root_order.txt").read_text(encoding="ascii").splitlines()
+    ranked = (line for line in lines if not line.startswith("#"))
+    return {int(point, 16): rank for rank, line in enumerate(ranked) for point in line.split()}
+
+
+def _code_points(text: str) -> NDArray[np.uint32]:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from pygpt import checkpoints, figures
 from pygpt.checkpoints import Run
+from pygpt.errors import PygptError
 from pygpt.training import Epoch, Step, TrainingState, Validated, fit
 
 INTERRUPTED = 130
@@ -40,8 +41,13 @@ def watch(run: Run, state: TrainingState, train: Tensor, valid: Tensor, again: s
     console = Console(highlight=False, soft_wrap=True)
     total = planned_steps(run, len(train))
     console.print(_plan(run, state, len(train), len(valid), total))
-    with _interruptible() as stop, _progress(console) as bar:
-        finite = _loop(run, state, train, valid, stop, bar, total)
+    try:
+        with _interruptible() as stop, _progress(console) as bar:
+            finite = _loop(run, state, train, valid, stop, bar, total)
+    except PygptError as error:
+        raise PygptError(
+            f"{error}. The last checkpoint is kept; once this is mended, go on with:\n  {again}"
+        ) from error
     figures.draw_run(run.folder)
     if stop.asked and state.step < total:
         console.print(f"Stopped after step {state.step:,}; everything is saved. Go on with:\n  {again}")

@@ -1,7 +1,8 @@
 """How far a quantity may be from the recording: not at all where the kernels are the same, else what is stated here.
 
-Other kernels add in another order, and training carries that on. The stated limits are three times and more what
-was seen with AVX2 in place of AVX-512; those of weights grow with the learning rate, as Adam's steps do.
+Other kernels add in another order, and training carries that on. The stated limits are two times and more what
+was seen with AVX2 and with no vector kernels in place of AVX-512 (ATEN_CPU_CAPABILITY=avx2, =default);
+those of weights grow with the learning rate, as Adam's steps do.
 """
 
 from torch import Tensor, cat
@@ -11,6 +12,7 @@ from pygpt.parity.compare import Limit
 EXACT = Limit()
 # In order: the first prefix that a name begins with counts. Weights: times the learning rate.
 _STATED = (
+    ("init.", Limit(3e-6)),  # normal draws: log and cos without vector kernels
     ("act.", Limit(2e-6, 2e-6)),
     ("losses", Limit(2e-6)),
     ("loss", Limit(1e-6)),
@@ -21,11 +23,11 @@ _STATED = (
     ("train_loss", Limit(1e-6)),
     ("valid_loss", Limit(1e-6)),
 )
-_STATED_WEIGHTS = (("step1.", 5e-4), ("step", 2e-2), ("final.", 2e-2))
+_STATED_WEIGHTS = (("step1.", 5e-4), ("step", 5e-2), ("final.", 5e-2))
 
 
 def limit_of(name: str, exact: bool, lr: float) -> Limit:
-    """The limit of a quantity of a recording; zero for initial weights and generated ids in any case."""
+    """The limit of a quantity of a recording; zero for generated ids in any case."""
     if exact:
         return EXACT
     stated = next((limit for prefix, limit in _STATED if name.startswith(prefix)), None)

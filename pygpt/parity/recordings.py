@@ -47,8 +47,8 @@ def read_recording(path: Path) -> Recording:
         kind, name = metadata["recording"], metadata["model"]
         run, provenance = json.loads(metadata["run"]), json.loads(metadata["provenance"])
         model = ModelSettings.from_r(name, json.loads(metadata["model_settings"]))
-    except (KeyError, ValueError, TypeError) as error:
-        raise PygptError(f"{path} is not a recording: its metadata lack or spoil {error}") from error
+    except (KeyError, ValueError, TypeError, PygptError) as error:
+        raise PygptError(f"{path} is not a recording that can be read: its metadata lack or spoil {error}") from error
     if kind not in KINDS:
         raise PygptError(f"{path}: unknown kind of recording {kind!r}; known are {', '.join(KINDS)}")
     missing = [key for key in _RUN_KEYS[kind] if key not in run]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pygpt.errors import PygptError
+from pygpt.files import data_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +40,7 @@ def read_corpus(source: str) -> Corpus:
         PygptError: no such file, not UTF-8 (the byte is named), empty, or `shakespeare` cannot be had.
     """
     if source == "sample":
-        return _read(_sample_path(), source)
+        return _read(data_file("sample.txt"), source)
     if source == "shakespeare":
         return _read(_find_shakespeare(), source)
     return _read(Path(source), source)
@@ -105,12 +106,6 @@ def _read(path: Path, name: str) -> Corpus:
     if not text:
         raise PygptError(f"the corpus {path} is empty")
     return Corpus(name, text, sha256)
-
-
-def _sample_path() -> Path:
-    here = Path(__file__).parent
-    installed = here / "data" / "sample.txt"
-    return installed if installed.exists() else here.parent / "data" / "sample.txt"
 
 
 def _find_shakespeare() -> Path:

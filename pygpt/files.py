@@ -1,4 +1,4 @@
-"""Writing files so that a crash, a kill or a full disk never leaves half of one."""
+"""Writing files so that a crash, a kill or a full disk never leaves half of one; where the data's files are."""
 
 import os
 from pathlib import Path
@@ -25,3 +25,10 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise PygptError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def data_file(name: str) -> Path:
+    """A file of `data/`: inside of the package where pygpt is installed, beside it in a checkout."""
+    here = Path(__file__).parent
+    installed = here / "data" / name
+    return installed if installed.exists() else here.parent / "data" / name

@@ -66,10 +66,20 @@ def _draw(
     noise = None if temperature == 0 else torch.cat([_exponential(logits, g) for g in generators])
     drawn, sure = _choose(logits, noise, temperature, top_k)
     for i in torch.nonzero(~sure).flatten().tolist():
-        # One sequence at a time, the shape that R runs: another batch size may round otherwise.
-        exact = model(ids[i : i + 1, -model.settings.block_size :])[:, -1]
+        exact = _as_r(model, ids[i : i + 1])
         drawn[i] = _choose(exact, None if noise is None else noise[i : i + 1], temperature, top_k)[0]
     return drawn
+
+
+def _as_r(model: CharacterModel, ids: Tensor) -> Tensor:
+    """Logits (1, vocab_size) of one sequence, with one thread: another batch or more threads may round otherwise."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        logits: Tensor = model(ids[:, -model.settings.block_size :])[:, -1]
+        return logits
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _exponential(logits: Tensor, generator: torch.Generator) -> Tensor:

@@ -257,9 +257,8 @@ def test_texts_go_through_a_pipe_and_a_bare_locale(run_of: RunOf, environment: d
     assert len(done.stdout) == 11
     assert done.stderr == ""
     # a reader that goes away, as `head` does, is no error to speak of
-    cut = subprocess.run(
-        f"{' '.join(command)} --tokens 3000 | head -c 5", shell=True, env=environment, capture_output=True, text=True, check=False
-    )  # fmt: skip
+    line = f"{' '.join(command)} --tokens 3000 | head -c 5"
+    cut = subprocess.run(line, shell=True, env=environment, capture_output=True, text=True, check=False)
     assert cut.stdout.startswith("A")
     assert "Traceback" not in cut.stderr
     assert "Exception" not in cut.stderr

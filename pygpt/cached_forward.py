@@ -20,7 +20,7 @@ class CachedForward:
         s = model.settings
         shape = (s.n_layer, 2, batch, s.n_head, s.block_size, s.n_embd // s.n_head)
         # [block, 0 keys | 1 values]; nothing to keep where there is no attention
-        self._kept = torch.empty(shape if model.has_attention else 0)
+        self._kept = model.wte.weight.new_empty(shape if model.has_attention else 0)
         self._filled = 0
 
     def __call__(self, ids: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Writing files so that a crash, a kill or a full disk never leaves half of one; where the data's files are."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -23,8 +24,16 @@ def write_atomically(path: Path, content: bytes | str) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise PygptError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def shipped(path: str) -> Path:
+    """A file that comes with pygpt, by its path in the checkout; where pygpt is installed it lies in the package."""
+    here = Path(__file__).parent
+    installed = here / "shipped" / path
+    return installed if installed.exists() else here.parent / path
 
 
 def data_file(name: str) -> Path:

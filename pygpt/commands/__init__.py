@@ -1,10 +1,15 @@
 """The commands. Each file holds one; what is slow to import is imported inside of the command that needs it."""
 
+import errno
+import sys
+
 import click
 
 import pygpt
+from pygpt.commands.attention import attention
 from pygpt.commands.generate import generate
 from pygpt.commands.info import info
+from pygpt.commands.ladder import ladder
 from pygpt.commands.parity import parity
 from pygpt.commands.train import train
 from pygpt.errors import PygptError
@@ -17,9 +22,16 @@ class _UserError(click.ClickException):
 class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            # now, while an error can still be told: Python's own flush at the end only complains
+            sys.stdout.flush()
+            return result
         except PygptError as error:
             raise _UserError(str(error)) from error
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise _UserError("cannot write the output: no space left") from error
+            raise
 
 
 @click.group(
@@ -35,5 +47,5 @@ def main() -> None:
     """
 
 
-for _command in (train, generate, info, parity):
+for _command in (train, generate, info, attention, ladder, parity):
     main.add_command(_command)

@@ -18,7 +18,7 @@ from pygpt.errors import PygptError
 from pygpt.training import Epoch, Step, TrainingState, Validated, fit
 
 INTERRUPTED = 130
-_HEADER = "epoch   train loss   valid loss   train perplexity   valid perplexity"
+_HEADER = "epoch  train loss  valid loss  train ppl  valid ppl   (nats a character; ppl = exp(loss))"
 
 
 class _Stop:
@@ -112,7 +112,7 @@ def _plan(run: Run, state: TrainingState, train: int, valid: int, total: int) ->
 
 
 def _epoch_row(e: Epoch) -> str:
-    return f"{e.epoch:5}   {e.train:10.4f}   {e.valid:10.4f}   {_perplexity(e.train):>16}   {_perplexity(e.valid):>16}"
+    return f"{e.epoch:5}  {e.train:10.4f}  {e.valid:10.4f}  {_perplexity(e.train):>9}  {_perplexity(e.valid):>9}"
 
 
 def _perplexity(loss: float) -> str:

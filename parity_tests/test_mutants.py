@@ -84,7 +84,7 @@ def first_divergence(
     assert done.returncode in (0, 1), done.stderr
     report = json.loads((folder / "report.json").read_text())["checks"][0]
     assert (done.returncode == 0) == (report["first_divergence"] is None)
-    return str(report["first_divergence"]), report["exact"]
+    return str(report["first_divergence"]), report["facts"]["exact"]
 
 
 @pytest.mark.parametrize("kernels", [None, "default"], ids=["these kernels", "plain kernels"])

@@ -37,7 +37,5 @@ def shipped(path: str) -> Path:
 
 
 def data_file(name: str) -> Path:
-    """A file of `data/`: inside of the package where pygpt is installed, beside it in a checkout."""
-    here = Path(__file__).parent
-    installed = here / "data" / name
-    return installed if installed.exists() else here.parent / "data" / name
+    """A file of `data/`."""
+    return shipped(f"data/{name}")

@@ -116,12 +116,22 @@ def _step(
     return loss.item()
 
 
+def validation_loss(model: CharacterModel, valid: Tensor, settings: TrainingSettings) -> float:
+    """The loss of a trained model as luz reports it: the running mean over batches, in eval mode.
+
+    Args:
+        valid: windows (n, block_size + 1) to validate on, in their order.
+    """
+    model.eval()
+    *_, mean = _running_validation(_forward(model, settings), valid, settings)
+    return mean.item()
+
+
 def _validate(state: TrainingState, forward: _Forward, valid: Tensor, settings: TrainingSettings) -> Iterator[Event]:
     state.model.eval()
     mean: Tensor | None = None
-    for count, (x, y) in enumerate(batches(valid, settings.batch_size, settings.device), start=1):
-        with torch.no_grad():
-            mean = r_semantics.running_mean(mean, forward(x, y), count)
+    for count, so_far in enumerate(_running_validation(forward, valid, settings), start=1):
+        mean = so_far
         yield Validated(state.epoch + 1, count)
     assert mean is not None
     assert state.mean_loss is not None
@@ -129,6 +139,14 @@ def _validate(state: TrainingState, forward: _Forward, valid: Tensor, settings: 
     state.history.append(done)
     state.epoch, state.step_in_epoch, state.mean_loss, state.shuffle_rng = done.epoch, 0, None, None
     yield done
+
+
+def _running_validation(forward: _Forward, valid: Tensor, settings: TrainingSettings) -> Iterator[Tensor]:
+    mean: Tensor | None = None
+    for count, (x, y) in enumerate(batches(valid, settings.batch_size, settings.device), start=1):
+        with torch.no_grad():
+            mean = r_semantics.running_mean(mean, forward(x, y), count)
+        yield mean
 
 
 def _order(state: TrainingState, windows: int) -> Tensor:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pygpt.commands.options import given_settings, settings_options
-from pygpt.settings import ModelSettings, TrainingSettings, from_dict, split_settings, to_toml
+from pygpt.settings import ModelSettings, TrainingSettings, from_dict, setting_names, split_settings, to_toml
 
 if TYPE_CHECKING:
     from pygpt.models import CharacterModel
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.option(
     "--run", "folder", type=click.Path(path_type=Path), help="Folder of a run; else a configuration is shown."
 )
-@settings_options
+@settings_options(*setting_names())
 def info(folder: Path | None, config: Path | None, **options: Any) -> None:
     """Show a run, or a configuration before it is run: parameters by module, sizes, settings, history."""
     given = given_settings(config, options)

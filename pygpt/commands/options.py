@@ -7,21 +7,25 @@ from typing import Any, TypeVar
 
 import click
 
-from pygpt.settings import ModelSettings, TrainingSettings, read_toml, setting_names
+from pygpt.settings import ModelSettings, TrainingSettings, read_toml
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def settings_options(command: Command) -> Command:
-    """Add `--config` and an option for every setting; one that is not given arrives as None."""
+def settings_options(*names: str) -> Callable[[Command], Command]:
+    """Add `--config` and an option for each setting named; one that is not given arrives as None."""
     fields = {f.name: f for f in (*dataclasses.fields(ModelSettings), *dataclasses.fields(TrainingSettings))}
-    for name in reversed(setting_names()):
-        command = _option(fields[name])(command)
-    return click.option(
-        "--config",
-        type=click.Path(dir_okay=False, path_type=Path),
-        help="TOML file with settings as keys (n_embd = 128); an option wins over it.",
-    )(command)
+
+    def decorate(command: Command) -> Command:
+        for name in reversed(names):
+            command = _option(fields[name])(command)
+        return click.option(
+            "--config",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="TOML file with settings as keys (n_embd = 128); an option wins over it.",
+        )(command)
+
+    return decorate
 
 
 def given_settings(config: Path | None, options: dict[str, Any]) -> dict[str, Any]:

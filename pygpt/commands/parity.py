@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
+from pygpt.commands.parity_compare import compare
+from pygpt.commands.parity_output import report_options, show
 from pygpt.errors import PygptError
-
-COULD_NOT_CHECK = 2
 
 
 @click.group()
@@ -15,33 +15,60 @@ def parity() -> None:
     """Hold the port against what R computes."""
 
 
+parity.add_command(compare)
+
+
 @parity.command(epilog="Example: parity check parity_tests/recordings/tiny_gpt.safetensors")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the report there, too."
-)
-def check(files: tuple[Path, ...], json_file: Path | None) -> None:
+@report_options
+def check(files: tuple[Path, ...], json_file: Path | None, html_file: Path | None) -> None:
     """Repeat recordings of R and compare every quantity, in the order of computation.
 
     Exit code 0: all is within limits; 1: something is not; 2: a file could not be checked.
     """
-    from pygpt.files import write_atomically
     from pygpt.parity.check import check_recording
-    from pygpt.parity.report import check_json, check_text
 
-    reports, code = [], 0
+    reports, failed = [], {}
     for file in files:
         try:
-            checked = check_recording(file)
+            reports.append(check_recording(file))
         except PygptError as error:
-            click.echo(f"Error: {error}", err=True)
-            reports.append({"file": str(file), "agrees": None, "error": str(error)})
-            code = COULD_NOT_CHECK
-            continue
-        for line, good in check_text(checked):
+            failed[str(file)] = str(error)
+    show(reports, json_file, html_file, failed)
+
+
+@parity.command(epilog="Example: parity record --out recordings --corpus Shakespeare.txt")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("recordings"),
+    show_default=True,
+    help="Folder for the recordings.",
+)
+@click.option(
+    "--corpus", type=click.Path(path_type=Path), help="Shakespeare.txt: record the whole exercises, too (hours)."
+)
+def record(out: Path, corpus: Path | None) -> None:
+    """Make the recordings anew from R torch, which must be installed (see: parity doctor)."""
+    from pygpt.parity import recorder
+
+    recorder.record(out, corpus)
+    click.echo(f"The recordings are in {out}")
+
+
+@parity.command(epilog="Example: parity doctor --json")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(as_json: bool) -> None:
+    """Say what is here of R, rpy2 and R's torch, what is missing, and the line that installs it.
+
+    Exit code 0: the port can be held against live R (the oracle); 1: it cannot.
+    """
+    from pygpt.parity.doctor import doctor_json, doctor_text, examine
+
+    diagnosis = examine()
+    if as_json:
+        click.echo(json.dumps(doctor_json(diagnosis), ensure_ascii=False, indent=1))
+    else:
+        for line, good in doctor_text(diagnosis):
             click.echo(line if good else click.style(line, fg="red"))
-        reports.append(check_json(checked))
-        code = code or int(not checked.comparison.agrees)
-    if json_file:
-        write_atomically(json_file, json.dumps({"format": 1, "checks": reports}, indent=1) + "\n")
-    raise click.exceptions.Exit(code)
+    raise click.exceptions.Exit(0 if diagnosis.sources["oracle"] else 1)

@@ -9,7 +9,7 @@ import click
 
 from pygpt.commands.options import given_settings, settings_options
 from pygpt.errors import PygptError
-from pygpt.settings import ModelSettings, TrainingSettings, from_dict, split_settings
+from pygpt.settings import ModelSettings, TrainingSettings, from_dict, setting_names, split_settings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +22,7 @@ FREE_ON_RESUME = ("epochs", "max_steps", "checkpoint_every")
 
 
 @click.command(epilog="Example: train --model gpt --corpus sample --epochs 1 --seed 42 --out runs/first")
-@settings_options
+@settings_options(*setting_names())
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the run. [default: runs/MODEL]"
 )

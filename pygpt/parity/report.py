@@ -1,81 +1,101 @@
-"""Comparisons as text and as JSON."""
+"""Comparisons for people and programs: lines for a terminal, JSON. (HTML: html.py.)"""
 
 import dataclasses
 import math
+from dataclasses import dataclass
 from typing import Any
 
-from pygpt.parity.check import Check
-from pygpt.parity.compare import Comparison, Line
+from pygpt.parity.compare import Comparison, Limit, Line
+from pygpt.parity.explanation import explain
 
 FORMAT = 1
 
 
-def check_text(check: Check) -> list[tuple[str, bool]]:
-    """Lines to print, each with whether it speaks of agreement."""
-    r, p = check.recording, check.recording.provenance
-    how = (
-        "kernel fingerprint as recorded: every difference must be zero"
-        if check.exact
-        else "another kernel fingerprint than recorded: stated limits, the key third of in_proj_bias left out"
-    )
-    head = [
-        f"{r.path}: {r.kind} of {r.model.model}, R {p.get('r', '?')}, torch {p.get('torch', '?')}",
-        f"  {how}",
-    ]
-    return [(line, True) for line in head] + comparison_text(check.comparison)
+@dataclass(frozen=True)
+class Report:
+    """A comparison with what a reader needs to know of it."""
+
+    title: str
+    source: str
+    """Where the expected values come from: oracle, torch or recorded."""
+    strictness: str
+    """How the limits were chosen."""
+    comparison: Comparison
+    facts: dict[str, Any]
+    """Settings, versions, provenance."""
 
 
-def comparison_text(comparison: Comparison) -> list[tuple[str, bool]]:
-    """A line a quantity, in the order of computation, then the first divergence by name."""
+def report_text(report: Report) -> list[tuple[str, bool]]:
+    """Lines to print, each with whether it is good news."""
+    comparison = report.comparison
     width = max(len(line.name) for line in comparison.lines)
-    header = f"  {'quantity':{width}}  {'shape':14}  {'max |diff|':>10}  {'limit':>9}"
-    lines = [(header, True)]
-    for line in comparison.lines:
-        shape = "x".join(map(str, line.shape))
-        row = f"  {line.name:{width}}  {shape:14}  {_number(line.absolute):>10}  {_limit(line):>9}"
-        lines.append((row if line.agrees else f"{row}  {_verdict(line)}", line.agrees))
-    first = comparison.first_divergence
-    if first is None:
+    lines = [(report.title, True), (f"  source: {report.source}; {report.strictness}", True)]
+    header = f"{'quantity':{width}}  {'shape':14}  {'max |diff|':>10}  {'relative':>9}  {'ulp':>8}  limit"
+    lines.append((f"  {header}", True))
+    lines += [(f"  {_row(line, width)}", line.agrees) for line in comparison.lines]
+    found = explain(comparison)
+    if found is None:
         lines.append((f"  all {len(comparison.lines)} quantities are within their limits", True))
-    else:
-        over = sum(not line.agrees for line in comparison.lines)
-        lines.append((f"  {over} of {len(comparison.lines)} quantities are over their limits", False))
-        lines.append((f"  first divergence: {first.name}: {_verdict(first)}", False))
-    return lines
+        return lines
+    over = sum(not line.agrees for line in comparison.lines)
+    first = comparison.first_divergence
+    assert first is not None
+    told = [
+        f"{over} of {len(comparison.lines)} quantities are over their limits",
+        f"first divergence: {first.name}: {verdict(first)}",
+        found.inputs,
+        f"this usually means: {found.usual_causes}",
+    ]
+    return lines + [(f"  {line}", False) for line in told]
 
 
-def check_json(check: Check) -> dict[str, Any]:
-    """The same as `check_text`, for programs; differences that are not numbers are null."""
-    first = check.comparison.first_divergence
+def report_json(report: Report) -> dict[str, Any]:
+    """The same for programs; differences that are not numbers are null."""
+    found = explain(report.comparison)
     return {
         "format": FORMAT,
-        "file": str(check.recording.path),
-        "recording": check.recording.kind,
-        "model": check.recording.model.model,
-        "provenance": check.recording.provenance,
-        "exact": check.exact,
-        "agrees": check.comparison.agrees,
-        "first_divergence": first.name if first else None,
-        "not_recorded": list(check.not_recorded),
-        "quantities": [_line_json(line) for line in check.comparison.lines],
+        "title": report.title,
+        "source": report.source,
+        "strictness": report.strictness,
+        "facts": report.facts,
+        "agrees": report.comparison.agrees,
+        "first_divergence": found.name if found else None,
+        "explanation": dataclasses.asdict(found) if found else None,
+        "quantities": [_line_json(line) for line in report.comparison.lines],
     }
 
 
-def _line_json(line: Line) -> dict[str, Any]:
-    values = dataclasses.asdict(line)
-    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
-
-
-def _verdict(line: Line) -> str:
+def verdict(line: Line) -> str:
+    """Why a line is over its limit, with both values."""
     if line.problem:
         return line.problem
     return f"at {list(line.where)} expected {line.expected:.9g}, got {line.actual:.9g} ({line.ulp:.3g} ulp)"
 
 
-def _limit(line: Line) -> str:
-    relative = f"+{line.limit.relative:.0e}r" if line.limit.relative else ""
-    return "0" if line.limit.absolute == line.limit.relative == 0 else f"{line.limit.absolute:.0e}{relative}"
+def limit_text(limit: Limit) -> str:
+    """A limit in short: `2e-06+2e-06r` is absolute plus relative; `m` stands for a share of the tensor's largest."""
+    parts = [(limit.absolute, ""), (limit.relative, "r"), (limit.of_largest, "m")]
+    return "+".join(f"{value:.0e}{unit}" for value, unit in parts if value) or "0"
 
 
-def _number(value: float) -> str:
-    return "-" if not math.isfinite(value) else "0" if value == 0 else f"{value:.3e}"
+def number(value: float) -> str:
+    """A difference to three digits after the first; 0 where there is none at all, - where it is no number."""
+    return "-" if not math.isfinite(value) else "0" if value == 0 else f"{value:.2e}"
+
+
+def shape_text(line: Line) -> str:
+    """`3x8x16`."""
+    return "x".join(map(str, line.shape))
+
+
+def _row(line: Line, width: int) -> str:
+    row = (
+        f"{line.name:{width}}  {shape_text(line):14}  {number(line.absolute):>10}  "
+        f"{number(line.relative):>9}  {number(line.ulp):>8}  {limit_text(line.limit)}"
+    )
+    return row if line.agrees else f"{row}  {verdict(line)}"
+
+
+def _line_json(line: Line) -> dict[str, Any]:
+    values = dataclasses.asdict(line)
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}

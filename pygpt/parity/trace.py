@@ -33,6 +33,23 @@ def gradients(model: CharacterModel, x: Tensor, y: Tensor) -> tuple[Tensor, dict
     return loss.detach(), {f"grad.{name}": found[name] for name in backward_order(model, list(found))}
 
 
+def quantities(model: CharacterModel) -> dict[str, Tensor]:
+    """`init.NAME`, activations, `loss` and gradients of a model in eval mode, on two drawn windows of a whole block.
+
+    The model is left as it was, without gradients.
+    """
+    s, was_training = model.settings, model.training
+    draw = torch.Generator().manual_seed(0)
+    rows = torch.randint(0, s.vocab_size, (2, s.block_size + 1), generator=draw)
+    x, y = rows[:, :-1], rows[:, 1:]
+    model.eval()
+    found = weights(model, "init") | activations(model, x)
+    loss, by_name = gradients(model, x, y)
+    model.zero_grad(set_to_none=True)
+    model.train(was_training)
+    return found | {"loss": loss.reshape(1)} | by_name
+
+
 def backward_order(model: CharacterModel, names: list[str]) -> list[str]:
     """Names of parameters, those nearest to the loss first."""
 

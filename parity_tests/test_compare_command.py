@@ -1,0 +1,134 @@
+"""`parity compare`, its reports, and what a first divergence is said to mean."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from pygpt.commands import main
+from pygpt.models import GPT, build_model
+from pygpt.parity import compare
+from pygpt.parity.explanation import explain
+from pygpt.parity.html import report_html
+from pygpt.parity.r_session import RSession
+from pygpt.parity.report import Report, report_text
+from pygpt.settings import ModelSettings
+
+SMALL = ["--block-size", "8", "--n-embd", "8", "--vocab-size", "9", "--steps", "2", "--tokens", "4"]
+
+
+def cli(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(a) for a in arguments], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("model", ["gpt", "gpt_noattn"])
+def test_the_oracle_agrees_and_the_files_say_so(model: str, r: RSession, tmp_path: Path) -> None:
+    files = ["--json", tmp_path / "r.json", "--html", tmp_path / "r.html"]
+    result = cli("parity", "compare", "--model", model, *SMALL, *files)
+    assert result.exit_code == 0, result.output
+    assert "quantities are within their limits" in result.output
+    report = json.loads((tmp_path / "r.json").read_text())["checks"][0]
+    assert report["agrees"] is True
+    assert report["source"].startswith("oracle")
+    page = (tmp_path / "r.html").read_text()
+    assert page.count("<tr>") == len(report["quantities"]) + 1
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_a_run_is_compared_by_its_weights(r: RSession, tmp_path: Path) -> None:
+    train = ["--corpus", "sample", "--share", "0.03", "--block-size", "8", "--n-embd", "8", "--max-steps", "3"]
+    assert cli("train", *train, "--padding-row", "corrected", "--out", tmp_path / "run").exit_code == 0
+    result = cli("parity", "compare", "--run", tmp_path / "run", "--steps", 2)
+    assert result.exit_code == 0, result.output
+    assert cli("parity", "compare", "--run", tmp_path / "run", "--n-embd", 8).exit_code == 2
+
+
+@pytest.mark.parametrize("model", ["gpt_noattn"])
+def test_recorded(model: str) -> None:
+    result = cli("parity", "compare", "--source", "recorded", "--model", model)
+    assert result.exit_code == 0, result.output
+    assert "source: recorded" in result.output
+
+
+def test_r_torch_live(r_torch: RSession) -> None:
+    """Forward, gradients, the stream run and generation, recorded now and compared: equal to the bit."""
+    for model in ("gpt", "gpt_noattn"):
+        result = cli("parity", "compare", "--source", "torch", "--model", model)
+        assert result.exit_code == 0, result.output
+
+
+@pytest.mark.usefixtures("without_r")
+@pytest.mark.parametrize("command", [["compare", *SMALL], ["compare", "--source", "torch"], ["record"]])
+def test_without_r_it_says_what_to_install(command: list[str]) -> None:
+    result = cli("parity", *command)
+    assert result.exit_code == 2
+    assert "apt-get install r-base-core" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--source", "recorded", "--n-embd", "8"], "only --model can be chosen"),
+        (["--source", "recorded", "--run", "x"], "only --model can be chosen"),
+        (["--batch", "0"], "batch = 0"),
+        (["--n-embd", "9"], "not divisible"),
+        (["--run", "nowhere"], "holds no run"),
+    ],
+)
+def test_bad_requests(options: list[str], words: str) -> None:
+    result = cli("parity", "compare", *options)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def divergent(*names: str, over: str) -> Report:
+    values = {name: torch.ones(2) for name in names}
+    comparison = compare(values, values | {over: torch.tensor([1.0, 1.5])})
+    return Report("<b>t</b>", "made up", "zero", comparison, {"k": "<script>"})
+
+
+@pytest.mark.parametrize(
+    ("over", "inputs", "cause"),
+    [
+        ("ids", "first thing computed", "ids off by one"),
+        ("act.block1.attn_weights", "act.block1.scale1 agreed", "mask turned round"),
+        ("act.block1.ffn", "act.block1.scale2 agreed", "GELU by tanh"),
+        ("act.block1.scale1", "act.embedding agreed", "LayerNorms exchanged"),
+        ("act.block2.scale1", "act.block1.output agreed", "LayerNorms exchanged"),
+        ("grad.wte.weight", "loss agreed", "wrong padding row"),
+        ("generated", "", "temperature"),
+    ],
+)
+def test_a_divergence_is_explained(over: str, inputs: str, cause: str) -> None:
+    block = ["scale1", "attn_weights", "attn", "scale2", "ffn", "output"]
+    names = ["ids", "act.embedding", *(f"act.block{j}.{part}" for j in (1, 2) for part in block)]
+    report = divergent(*names, "act.logits", "loss", "grad.wte.weight", "generated", over=over)
+    explanation = explain(report.comparison)
+    assert explanation is not None
+    assert explanation.name == over
+    assert inputs in explanation.inputs
+    assert cause in explanation.usual_causes
+    text = "\n".join(line for line, _ in report_text(report))
+    assert f"first divergence: {over}: at [1] expected 1, got 1.5" in text
+    page = report_html([report])
+    assert f"First divergence: {over}" in page
+    assert cause.split(";")[0] in page
+    assert "<script>" not in page
+    assert "<b>t</b>" not in page
+
+
+def test_two_models_are_compared_by_name() -> None:
+    shape = ModelSettings(block_size=8, n_embd=8, vocab_size=9)
+    torch.manual_seed(1)
+    first, second = build_model(shape), build_model(shape)
+    second.load_state_dict(first.state_dict())
+    assert compare(first, second).agrees
+    with torch.no_grad():
+        second.FFN[1][2].bias += 1e-3
+    found = compare(first, second).first_divergence
+    assert found is not None
+    assert found.name == "init.FFN.1.2.bias"
+    assert isinstance(first, GPT)
+    assert not compare(first, build_model(shape)).agrees

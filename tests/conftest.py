@@ -8,13 +8,12 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from hypothesis import settings
+from small import SMALL
 
 from pygpt.commands import main
 
 settings.register_profile("pygpt", deadline=None, max_examples=30)
 settings.load_profile("pygpt")
-
-SMALL = ["--corpus", "sample", "--share", "0.04", "--block-size", "16", "--n-embd", "16"]
 
 
 @pytest.fixture(autouse=True)

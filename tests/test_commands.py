@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from conftest import SMALL
 from safetensors.numpy import load_file, save_file
+from small import SMALL
 
 from pygpt.checkpoints import FIGURE, HISTORY, RESUME, SETTINGS, STEPS, VOCABULARY, WEIGHTS
 

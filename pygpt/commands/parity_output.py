@@ -34,7 +34,7 @@ def show(
 
     for report in reports:
         for line, good in report_text(report):
-            click.echo(line if good else click.style(line, fg="red"))
+            click.echo(click.style(line, fg=_colour(line, good)))
     problems = failed or {}
     for problem in problems.values():
         click.echo(f"Error: {problem}", err=True)
@@ -46,3 +46,9 @@ def show(
         write_atomically(html_file, report_html(reports))
     agrees = all(report.comparison.agrees for report in reports)
     raise click.exceptions.Exit(2 if problems else int(not agrees))
+
+
+def _colour(line: str, good: bool) -> str | None:
+    if not good:
+        return "red"
+    return "green" if line.startswith("  all ") else None

@@ -38,21 +38,21 @@ def watch(run: Run, state: TrainingState, train: Tensor, valid: Tensor, again: s
     Args:
         again: the command line that goes on with this run.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
     total = planned_steps(run, len(train))
     console.print(_plan(run, state, len(train), len(valid), total))
     try:
         with _interruptible() as stop, _progress(console) as bar:
-            finite = _loop(run, state, train, valid, stop, bar, total)
+            finished = _loop(run, state, train, valid, stop, bar, total)
     except PygptError as error:
         raise PygptError(
             f"{error}. The last checkpoint is kept; once this is mended, go on with:\n  {again}"
         ) from error
     figures.draw_run(run.folder)
-    if stop.asked and state.step < total:
+    if not finished:
         console.print(f"Stopped after step {state.step:,}; everything is saved. Go on with:\n  {again}")
         raise click.exceptions.Exit(INTERRUPTED)
-    if not finite:
+    if not all(math.isfinite(loss) for loss in checkpoints.read_steps(run.folder)[-1:]):
         console.print("The loss is not finite: the training has diverged. A smaller --lr may help.")
     console.print(_summary(run))
 
@@ -64,10 +64,11 @@ def planned_steps(run: Run, windows: int) -> int:
 
 
 def _loop(run: Run, state: TrainingState, train: Tensor, valid: Tensor, stop: _Stop, bar: Progress, total: int) -> bool:
+    """Whether the training came to its end."""
     new: list[tuple[int, float]] = []
     steps = bar.add_task("train", total=total, completed=state.step, loss="")
     validation = bar.add_task("valid", total=-(-len(valid) // run.training.batch_size), loss="", visible=False)
-    began, first, loss = time.monotonic(), state.step, 0.0
+    began, first, finished = time.monotonic(), state.step, False
     if state.step < total:
         bar.console.print(_HEADER)
     for event in fit(state, train, valid, run.training):
@@ -92,8 +93,10 @@ def _loop(run: Run, state: TrainingState, train: Tensor, valid: Tensor, stop: _S
                 new.clear()
         if stop.asked:
             break
+    else:
+        finished = True
     checkpoints.save_checkpoint(run, state, new)
-    return math.isfinite(loss)
+    return finished
 
 
 def _plan(run: Run, state: TrainingState, train: int, valid: int, total: int) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ def train(ctx: click.Context, /, config: Path | None, out: Path | None, resume: 
         checkpoints.restore_checkpoint(run, state)
     else:
         checkpoints.create(run)
-    watch(run, state, *windows, again=f"{ctx.find_root().info_name} train --resume --out {folder}")
+    watch(run, state, *windows, again=f"{ctx.find_root().info_name} train --resume --out {shlex.quote(str(folder))}")
 
 
 def _begun(folder: Path, given: dict[str, Any]) -> "tuple[Run, tuple[Tensor, Tensor]]":

@@ -12,6 +12,7 @@ from pygpt.commands.info import info
 from pygpt.commands.ladder import ladder
 from pygpt.commands.parity import parity
 from pygpt.commands.train import train
+from pygpt.commands.validate import validate
 from pygpt.errors import PygptError
 
 
@@ -47,5 +48,5 @@ def main() -> None:
     """
 
 
-for _command in (train, generate, info, attention, ladder, parity):
+for _command in (train, generate, info, attention, ladder, parity, validate):
     main.add_command(_command)

@@ -1,0 +1,39 @@
+"""What is held against the recording, whichever way it came: a run, a history, weights, or 200 steps."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pygpt.course import Losses
+
+if TYPE_CHECKING:
+    from pygpt.models import CharacterModel
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Losses in nats per character, and what else is known.
+
+    Attributes:
+        name: what the user called it: a folder, a file.
+        model: `gpt` or `gpt_noattn`.
+        due: what the verdict must be to be good: `identical` (same seed, settings and kernels as the recording),
+            `digits` (same seed and settings, other kernels) or `band` (another draw).
+        losses: by epoch and part; weights alone give epoch 3's validation loss.
+        steps: the loss of each training step from the first on.
+        decimals: how many the losses were written with; None: as many as a float32 needs.
+        weights_sha256: SHA-256 as the recordings' README defines it.
+        network: the trained model, where there is one.
+        text: 400 characters after the course's prompt, drawn as the recording drew them.
+        facts: where it came from, for the report.
+    """
+
+    name: str
+    model: str
+    due: str
+    losses: Losses = field(default_factory=dict)
+    steps: tuple[float, ...] = ()
+    decimals: int | None = None
+    weights_sha256: str | None = None
+    network: "CharacterModel | None" = None
+    text: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,214 @@
+"""Making an attempt of what a user brings: a run's folder, an R history, R weights, or nothing (200 steps)."""
+
+import csv
+import dataclasses
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pygpt import checkpoints, corpus, training
+from pygpt.checkpoints import HISTORY, STEPS, Run
+from pygpt.corpus import SHAKESPEARE_SHA256, Corpus
+from pygpt.course import EPOCHS, PROMPT, RECORDED_SEED, TEMPERATURE, TEXT_LENGTH, TEXT_SEED, Losses, exercises, results
+from pygpt.errors import PygptError
+from pygpt.generation import generate
+from pygpt.models import CharacterModel, build_model
+from pygpt.parity.fingerprint import kernel_fingerprint, reproducible
+from pygpt.settings import ModelSettings, TrainingSettings
+from pygpt.training import Step
+from pygpt.validation.attempt import Attempt
+from pygpt.validation.history import read_luz_history
+from pygpt.vocabulary import ORDERS, Vocabulary
+
+QUICK_STEPS = 200
+# Settings that make a run another draw of the course's, not another exercise.
+_FREE = ("seed", "engine", "vocabulary", "padding_row", "bf16", "compile", "threads", "device", "checkpoint_every",
+         "corpus", "epochs", "max_steps")  # fmt: skip
+# What a vocabulary's order is told by: so many validation windows are enough.
+_ENOUGH_WINDOWS = 640
+
+
+def same_kernels() -> bool:
+    """Whether this processor computes with the recording's kernels, bit for bit."""
+    return bool(kernel_fingerprint() == results()["recording"]["provenance"]["kernel_fingerprint"])
+
+
+def from_run(folder: Path, same: bool) -> Attempt:
+    """A finished run of ours.
+
+    Args:
+        same: what `same_kernels` says.
+
+    Raises:
+        PygptError: no run, damaged, unfinished, or trained on another text or with other settings than the course's.
+    """
+    run = checkpoints.open_run(folder)
+    _check_course(run)
+    try:
+        history = checkpoints.read_history(folder)
+        steps = checkpoints.read_steps(folder)
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise PygptError(f"{folder}: {HISTORY} or {STEPS} is damaged ({error})") from error
+    if [e.epoch for e in history] != list(range(1, EPOCHS + 1)):
+        go_on = f". Train on: train --resume --epochs {EPOCHS} --out {folder}" if len(history) < EPOCHS else ""
+        raise PygptError(f"{folder} has trained {len(history)} of the course's {EPOCHS} epochs{go_on}")
+    due = len(exercises()[run.model.model].recorded.steps)
+    if len(steps) != due:
+        raise PygptError(f"{folder}: {STEPS} has {len(steps)} steps; {EPOCHS} epochs of the course's text are {due}")
+    network = checkpoints.load_model(run)
+    losses: Losses = {(e.epoch, part): getattr(e, part) for e in history for part in ("train", "valid")}
+    facts = {
+        "settings": dataclasses.asdict(run.model) | dataclasses.asdict(run.training),
+        "provenance": run.provenance,
+    }
+    return Attempt(
+        name=str(folder),
+        model=run.model.model,
+        due="identical" if _is_recorded(run, same) else "band",
+        losses=losses,
+        steps=tuple(steps),
+        weights_sha256=weights_sha256(network.state_dict()) if _is_recorded(run, same) else None,
+        network=network,
+        text=sample(network, run.vocabulary),
+        facts=facts,
+    )
+
+
+def from_history(path: Path, model: str) -> Attempt:
+    """A luz history that was exported from R; `model` says which exercise it belongs to.
+
+    Raises:
+        PygptError: see `read_luz_history`.
+    """
+    losses, decimals = read_luz_history(path)
+    return Attempt(str(path), model, "band", losses, decimals=decimals, facts={"decimals": decimals})
+
+
+def from_weights(path: Path, text: Corpus) -> Attempt:
+    """Weights that were trained in R, with R's keys, evaluated on the course's validation text.
+
+    The vocabulary's order is not in the file: of R's two (`icu`, `c`) the one with the lower loss is taken.
+
+    Raises:
+        PygptError: not safetensors, or other keys or shapes than the course's models have.
+    """
+    tensors, _ = checkpoints.read_tensors(path)
+    model = "gpt" if any(name.startswith("MH.") for name in tensors) else "gpt_noattn"
+    _check_vocabulary_size(tensors, path)
+    network = build_model(ModelSettings(model=model))
+    checkpoints.load_state(network, tensors, path)
+    network.eval()
+    settings = TrainingSettings()
+    with reproducible():
+        candidates = {order: Vocabulary.from_text(text.text, order) for order in ORDERS}
+        windows = {order: course_windows(text, vocabulary)[1] for order, vocabulary in candidates.items()}
+        order = min(
+            ORDERS, key=lambda name: training.validation_loss(network, windows[name][:_ENOUGH_WINDOWS], settings)
+        )
+        loss = training.validation_loss(network, windows[order], settings)
+    return Attempt(
+        name=str(path),
+        model=model,
+        due="band",
+        losses={(EPOCHS, "valid"): loss},
+        weights_sha256=weights_sha256(tensors),
+        network=network,
+        text=sample(network, candidates[order]),
+        facts={"vocabulary": order},
+    )
+
+
+def first_steps(model: str, text: Corpus, same: bool, on_step: Callable[[], object]) -> Attempt:
+    """Train the first 200 steps as the recording did: engine r, seed 42, one thread.
+
+    Args:
+        on_step: called after each step.
+    """
+    vocabulary = Vocabulary.from_text(text.text)
+    windows = course_windows(text, vocabulary)
+    settings = TrainingSettings(max_steps=QUICK_STEPS)
+    losses = []
+    with reproducible():
+        state = training.start(ModelSettings(model=model, vocab_size=len(vocabulary)), settings)
+        for event in training.fit(state, *windows, settings):
+            if isinstance(event, Step):
+                losses.append(event.loss)
+                on_step()
+    return Attempt(
+        name=f"--quick, seed {RECORDED_SEED}",
+        model=model,
+        due="identical" if same else "digits",
+        steps=tuple(losses),
+        network=state.model.eval(),
+        facts={"settings": dataclasses.asdict(settings), "provenance": _versions(text, windows)},
+    )
+
+
+def course_windows(text: Corpus, vocabulary: Vocabulary) -> tuple[Tensor, Tensor]:
+    """Windows (n, 65) to train and to validate on, as exercises 2 and 3 make them."""
+    settings = TrainingSettings()
+    parts = corpus.split(vocabulary.encode(text.text), settings.share, settings.train_share)
+    train, valid = (corpus.windows(part, ModelSettings().block_size, "the course's text") for part in parts)
+    return train, valid
+
+
+def weights_sha256(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over each tensor's name (UTF-8) and float32 bytes, by sorted name, as the recordings' README has it."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode("utf-8"))
+        digest.update(tensors[name].detach().to("cpu", torch.float32).contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def sample(network: CharacterModel, vocabulary: Vocabulary) -> str | None:
+    """What the model writes after the course's prompt, drawn as the recording was: 400 characters.
+
+    None where the training has diverged: from weights that are not finite nothing can be drawn.
+    """
+    if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
+        return None
+    prompt = vocabulary.encode(PROMPT, "the course's prompt").tolist()
+    with reproducible():
+        drawn = [row for (row,) in generate(network, prompt, TEXT_LENGTH, TEMPERATURE, (TEXT_SEED,))]
+    return vocabulary.decode(drawn)
+
+
+def _check_course(run: Run) -> None:
+    if run.provenance.get("corpus_sha256") != SHAKESPEARE_SHA256:
+        raise PygptError(
+            f"{run.folder} was trained on another text than the course's ({run.training.corpus}, SHA-256 "
+            f"{run.provenance.get('corpus_sha256')}): its losses cannot be compared. Train with --corpus shakespeare."
+        )
+    course = dataclasses.asdict(ModelSettings(model=run.model.model)) | dataclasses.asdict(TrainingSettings())
+    here = dataclasses.asdict(run.model) | dataclasses.asdict(run.training)
+    differ = [f"{k} is {here[k]}, not {v}" for k, v in course.items() if k not in _FREE and here[k] != v]
+    if differ:
+        raise PygptError(f"{run.folder} was trained with other settings than the course's: {'; '.join(differ)}")
+
+
+def _is_recorded(run: Run, same: bool) -> bool:
+    """Whether the run must be the recording's, bit for bit: its seed and settings, made with its kernels."""
+    t = run.training
+    return (
+        same
+        and run.provenance.get("cpu_capability") == torch.backends.cpu.get_cpu_capability()
+        and (t.seed, t.engine, t.padding_row, t.threads, t.device) == (RECORDED_SEED, "r", "r", 1, "cpu")
+        and run.vocabulary.order == "icu"
+    )
+
+
+def _check_vocabulary_size(tensors: dict[str, Tensor], path: Path) -> None:
+    rows, due = tensors.get("wte.weight"), ModelSettings().vocab_size
+    if rows is not None and rows.dim() == 2 and len(rows) != due:
+        raise PygptError(
+            f"{path} has a vocabulary of {len(rows)} rows, the course's text one of {due} (PAD included): "
+            "these weights were trained on another text"
+        )
+
+
+def _versions(text: Corpus, windows: tuple[Tensor, Tensor]) -> dict[str, object]:
+    return checkpoints.provenance(text.sha256, *map(len, windows))

@@ -1,0 +1,117 @@
+"""Reading a luz history that was exported from R as CSV.
+
+Wide, a line an epoch: the course's `df_metrics` (Epoca, Loss_Treino, Loss_Valid) or epoch, train, valid.
+Long, a line a loss: `luz::get_metrics(fitted)` (set, metric, epoch, value).
+`write.csv` and `write.csv2` alike: row names, quotes, `;` with decimal commas.
+"""
+
+import csv
+import io
+import math
+from pathlib import Path
+
+from pygpt.course import EPOCHS, KEYS, Losses
+from pygpt.errors import PygptError
+
+_EPOCH = ("epoch", "epoca", "época", "epochs")
+_WIDE = {
+    "train": ("train", "loss_treino", "treino", "train_loss", "loss_train"),
+    "valid": ("valid", "loss_valid", "validacao", "validação", "valid_loss", "loss_validacao"),
+}
+_SET, _METRIC, _VALUE = ("set",), ("metric",), ("value", "loss")
+_EXPECTED = "epoch, train, valid (or Epoca, Loss_Treino, Loss_Valid; or set, metric, epoch, value)"
+
+_Line = tuple[int, dict[str, str]]
+
+
+def read_luz_history(path: Path) -> tuple[Losses, int]:
+    """The losses of a luz history, and with how many decimals they were written.
+
+    Raises:
+        PygptError: unreadable, a wrong separator, missing columns, text or NaN in numbers, an epoch missing, given
+            twice, or beyond the course's three. The line is named.
+    """
+    header, lines = _table(path)
+    losses: Losses = {}
+    texts: list[str] = []
+    for number, part, epoch_text, loss_text in _cells(path, header, lines):
+        where = f"{path}, line {number}"
+        epoch = _number(epoch_text, f"{where}, the epoch")
+        loss = _number(loss_text, f"{where}, {part}")
+        key = (int(epoch), part)
+        if epoch != int(epoch) or key not in KEYS:
+            raise PygptError(f"{where}: epoch {epoch_text}; the course trains {EPOCHS} epochs, numbered from 1")
+        if key in losses:
+            raise PygptError(f"{where}: epoch {key[0]} has a second {part} loss")
+        losses[key] = loss
+        texts.append(loss_text)
+    missing = [f"{part} of epoch {epoch}" for epoch, part in KEYS if (epoch, part) not in losses]
+    if missing:
+        raise PygptError(f"{path} lacks {', '.join(missing)}: the course trains {EPOCHS} epochs")
+    return losses, max(map(_decimals, texts))
+
+
+def _table(path: Path) -> tuple[list[str], list[_Line]]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise PygptError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")  # R on an older Windows
+    separator = ";" if ";" in text.partition("\n")[0] else ","
+    reader = csv.reader(io.StringIO(text), delimiter=separator)
+    try:
+        rows = [(number, row) for number, row in enumerate(reader, 1) if row]
+    except csv.Error as error:
+        raise PygptError(f"{path} is not a CSV file: {error}") from error
+    if not rows:
+        raise PygptError(f"{path} is empty")
+    header = [name.strip().lower() for name in rows[0][1]]
+    if len(header) == 1:
+        raise PygptError(
+            f"{path}: one column only, {rows[0][1][0]!r}. Separate the columns by , (write.csv) or ; (write.csv2)"
+        )
+    for number, row in rows[1:]:
+        if len(row) != len(header):
+            raise PygptError(
+                f"{path}, line {number}: {len(row)} fields under {len(header)} columns. "
+                "Decimal commas need ; between the columns (write.csv2)"
+            )
+    return header, [(number, dict(zip(header, row, strict=True))) for number, row in rows[1:]]
+
+
+def _cells(path: Path, header: list[str], lines: list[_Line]) -> list[tuple[int, str, str, str]]:
+    """Line number, part, epoch and loss of every loss in the table."""
+    epoch, kind, value = (_find(header, names) for names in (_EPOCH, _SET, _VALUE))
+    if epoch and kind and value:
+        metric = _find(header, _METRIC)
+        kept = [(n, line) for n, line in lines if metric is None or line[metric].strip().lower() == "loss"]
+        for number, line in kept:
+            if line[kind].strip().lower() not in _WIDE:
+                raise PygptError(f"{path}, line {number}: set {line[kind]!r} is neither train nor valid")
+        return [(n, line[kind].strip().lower(), line[epoch], line[value]) for n, line in kept]
+    columns = {part: _find(header, names) for part, names in _WIDE.items()}
+    if not epoch or not all(columns.values()):
+        raise PygptError(f"{path} has the columns {', '.join(map(repr, header))}; expected are {_EXPECTED}")
+    return [(n, part, line[epoch], line[name]) for n, line in lines for part, name in columns.items() if name]
+
+
+def _find(header: list[str], names: tuple[str, ...]) -> str | None:
+    return next((name for name in header if name in names), None)
+
+
+def _number(text: str, where: str) -> float:
+    try:
+        # Python reads 1_7 as 17; nobody writes losses so.
+        number = float(text.strip().replace(",", ".").replace("_", "?"))
+    except ValueError as error:
+        raise PygptError(f"{where}: {text!r} is not a number") from error
+    if not math.isfinite(number):
+        raise PygptError(f"{where}: {text!r} is not a finite number")
+    return number
+
+
+def _decimals(text: str) -> int:
+    return len(text.strip().replace(",", ".").partition(".")[2])

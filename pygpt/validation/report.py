@@ -1,0 +1,240 @@
+"""A report: everything that was found, as data (`to_json`); `wording` and `html` put it into words."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+import pygpt
+from pygpt.corpus import Corpus
+from pygpt.course import KEYS, PARTS, PROMPT, RECORDED_SEED, Exercise, exercises, results
+from pygpt.models import build_model
+from pygpt.parity.fingerprint import reproducible
+from pygpt.settings import ModelSettings, TrainingSettings
+from pygpt.validation.attempt import Attempt
+from pygpt.validation.floor import Floors, count_floors, effect_of_others
+from pygpt.validation.gather import course_windows
+from pygpt.validation.texts import TextFacts, measure, words
+from pygpt.validation.verdict import Agreement, Verdict, judge
+from pygpt.vocabulary import Vocabulary
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Section:
+    """One exercise, and what was held against it; without an attempt, the course beside R alone."""
+
+    exercise: Exercise
+    attempt: Attempt | None
+    verdict: Verdict | None
+
+    @property
+    def published_outside(self) -> list[tuple[int, str]]:
+        """The (epoch, part) whose published loss lies outside the band around R's."""
+        return [key for key in KEYS if not self.exercise.inside(key, self.exercise.published.losses[key])]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A text: `source` is corpus, course, r or run; `facts` are None where the corpus is not at hand."""
+
+    source: str
+    model: str | None
+    text: str
+    facts: TextFacts | None
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What other characters do to the logits at a place, with an attempt's weights or seed 42's first ones."""
+
+    change: float
+    trained: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that was found. `good` is None where nothing was validated."""
+
+    sections: tuple[Section, ...]
+    samples: tuple[Sample, ...]
+    floors: Floors | None
+    effects: dict[str, Effect]
+    same_kernels: bool
+    corpus_sha256: str | None
+
+    @property
+    def good(self) -> bool | None:
+        """Whether every verdict is good and exercise 3's model sees one character alone."""
+        verdicts = [s.verdict.good for s in self.sections if s.verdict]
+        return all(verdicts) and self.claim_holds if verdicts else None
+
+    @property
+    def claim_holds(self) -> bool:
+        """Whether the model without attention depends on the present character and its place alone."""
+        return self.effects["gpt_noattn"].change == 0
+
+    @property
+    def shows_exercise_3(self) -> bool:
+        """Whether floors and claim belong into the report."""
+        return any(s.exercise.model == "gpt_noattn" for s in self.sections)
+
+
+def build(attempts: Sequence[Attempt], models: Sequence[str], corpus: Corpus | None, same_kernels: bool) -> Report:
+    """Judge the attempts, each beside the course's results and R's.
+
+    Args:
+        attempts: at most one a model.
+        models: whose exercises to show; without an attempt, the course stands beside R alone.
+        corpus: the course's text; None leaves floors and known words out.
+    """
+    by_model = {attempt.model: attempt for attempt in attempts}
+    shown = [e for e in exercises().values() if e.model in models]
+    sections = [Section(e, by_model.get(e.model), None) for e in shown]
+    judged = [dataclasses.replace(s, verdict=judge(s.exercise, s.attempt)) if s.attempt else s for s in sections]
+    return Report(
+        sections=tuple(judged),
+        samples=tuple(_samples(attempts, corpus)),
+        floors=_floors(corpus),
+        effects={model: _effect(model, by_model.get(model)) for model in exercises()},
+        same_kernels=same_kernels,
+        corpus_sha256=corpus.sha256 if corpus else None,
+    )
+
+
+def _samples(attempts: Sequence[Attempt], corpus: Corpus | None) -> list[Sample]:
+    known = frozenset(words(corpus.text)) if corpus else None
+
+    def sample(source: str, model: str | None, text: str) -> Sample:
+        return Sample(source, model, text, None if known is None else measure(text, known))
+
+    found = [sample("corpus", None, corpus.text)] if corpus else []
+    for model, exercise in exercises().items():
+        found.append(sample("course", model, exercise.published.text))
+        found.append(sample("r", model, exercise.recorded.text))
+        found += [sample("run", model, a.text) for a in attempts if a.model == model and a.text is not None]
+    return found
+
+
+def _floors(corpus: Corpus | None) -> Floors | None:
+    if corpus is None:
+        return None
+    vocabulary, settings = Vocabulary.from_text(corpus.text), TrainingSettings()
+    train, valid = course_windows(corpus, vocabulary)
+    # The training text from its windows: the first characters of all, then the rest of the last.
+    text = torch.cat([train[:, 0], train[-1, 1:]])
+    return count_floors(text.numpy(), valid.numpy(), len(vocabulary), settings.batch_size)
+
+
+def _effect(model: str, attempt: Attempt | None) -> Effect:
+    if attempt and attempt.network:
+        return Effect(effect_of_others(attempt.network), trained=True)
+    with reproducible():
+        torch.manual_seed(RECORDED_SEED)
+        return Effect(effect_of_others(build_model(ModelSettings(model=model))), trained=False)
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """The report for programs: numbers as they are, null where a number is not finite."""
+    found: dict[str, Any] = _finite(
+        {
+            "format": FORMAT,
+            "good": report.good,
+            "exercises": [_section_json(s) for s in report.sections],
+            "texts": [
+                {"source": s.source, "model": s.model, "prompt": PROMPT if s.model else None,
+                 "text": s.text if s.model else None, "facts": _facts_json(s.facts)}
+                for s in report.samples
+            ],
+            "floors": dataclasses.asdict(report.floors) if report.floors else None,
+            "effect_of_other_characters": {m: dataclasses.asdict(e) for m, e in report.effects.items()},
+            "provenance": provenance(report),
+        }
+    )  # fmt: skip
+    return found
+
+
+def provenance(report: Report) -> dict[str, Any]:
+    """What the report was made with and from."""
+    attempts = [s.attempt for s in report.sections if s.attempt]
+    return {
+        "pygpt": pygpt.__version__,
+        "torch": torch.__version__,
+        "same_kernels_as_recording": report.same_kernels,
+        "corpus_sha256": report.corpus_sha256,
+        "published": results()["source"],
+        "recording": results()["recording"],
+        "spread": results()["spread"],
+        "validated": {a.model: {"name": a.name, **a.facts} for a in attempts},
+    }
+
+
+def _section_json(section: Section) -> dict[str, Any]:
+    e, attempt, verdict = section.exercise, section.attempt, section.verdict
+    return {
+        "exercise": e.number,
+        "model": e.model,
+        "table": e.published.table,
+        "page": e.published.page,
+        "validated": attempt.name if attempt else None,
+        "losses": [_loss_json(section, key) for key in KEYS],
+        "half_width": {part: e.half_width(part) for part in PARTS},
+        "seeds": len(e.spread),
+        "published_outside": [list(key) for key in section.published_outside],
+        "remarks": e.remarks["en"],
+        "verdict": _verdict_json(verdict) if verdict else None,
+        "text_is_r": attempt.text == e.recorded.text if attempt and attempt.text is not None else None,
+    }
+
+
+def _loss_json(section: Section, key: tuple[int, str]) -> dict[str, Any]:
+    e = section.exercise
+    here = section.attempt.losses.get(key) if section.attempt else None
+    row: dict[str, Any] = {"epoch": key[0], "part": key[1]}
+    for name, loss in (("published", e.published.losses[key]), ("recorded", e.recorded.losses[key]), ("run", here)):
+        row[name] = loss
+        row[f"{name}_perplexity"] = None if loss is None else perplexity(loss)
+    row["run_minus_recorded"] = None if here is None else here - e.recorded.losses[key]
+    row["run_minus_published"] = None if here is None else here - e.published.losses[key]
+    row["run_inside_band"] = None if here is None else e.inside(key, here)
+    row["published_inside_band"] = e.inside(key, e.published.losses[key])
+    return row
+
+
+def _verdict_json(verdict: Verdict) -> dict[str, Any]:
+    def agreement(found: Agreement | None) -> dict[str, Any] | None:
+        return dataclasses.asdict(found) if found else None
+
+    return {
+        "kind": verdict.kind,
+        "digits": verdict.digits,
+        "good": verdict.good,
+        "steps": agreement(verdict.steps),
+        "losses": agreement(verdict.losses),
+        "same_weights": verdict.same_weights,
+        "outside": [list(key) for key in verdict.outside],
+    }
+
+
+def _facts_json(facts: TextFacts | None) -> dict[str, Any] | None:
+    if facts is None:
+        return None
+    shares = {name: getattr(facts, name) for name in ("known_share", "word_length", "speaker_share")}
+    return dataclasses.asdict(facts) | shares
+
+
+def perplexity(loss: float) -> float:
+    """exp(loss), infinite where that is too large for a number."""
+    return math.exp(loss) if loss < 700 else math.inf if loss == loss else math.nan
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -16,7 +16,7 @@ demo: $(VENV)/.installed
 	@echo "The figures: runs/demo/gpt/figure.png and runs/demo/gpt_noattn/figure.png"
 
 test: $(VENV)/.installed-dev $(VENV)/.installed-system
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n 2 --dist worksteal
 
 test-slow: $(VENV)/.installed-dev $(VENV)/.installed-system
 	$(VENV)/bin/python -m pytest -m slow

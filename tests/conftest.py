@@ -17,7 +17,8 @@ settings.load_profile("pygpt")
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
+def _one_thread_and_a_wide_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("COLUMNS", "120")  # where lines break is not what the tests ask
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

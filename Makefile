@@ -28,6 +28,7 @@ lint: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed
 	$(VENV)/bin/python tests/bench.py
+	$(VENV)/bin/python tests/grading/bench_grading.py
 
 clean:
 	rm -rf $(VENV) runs/demo build dist

@@ -8,6 +8,7 @@ import click
 import pygpt
 from pygpt.commands.attention import attention
 from pygpt.commands.generate import generate
+from pygpt.commands.grade import grade
 from pygpt.commands.info import info
 from pygpt.commands.ladder import ladder
 from pygpt.commands.parity import parity
@@ -48,5 +49,5 @@ def main() -> None:
     """
 
 
-for _command in (train, generate, info, attention, ladder, parity, validate):
+for _command in (train, generate, info, attention, ladder, parity, validate, grade):
     main.add_command(_command)

@@ -1,0 +1,1 @@
+"""Grading students' ports of the course's R code: isolation, checks, rubric, reports."""

@@ -1,0 +1,160 @@
+"""forward, part by part: each part is fed the reference's input, so that a mistake elsewhere does not show here."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from pygpt.grading.drawn import INPUT_SCALE, normal_weights, plain_norms, silent, unit_rows, with_rows
+from pygpt.grading.exam import Check, Exam, Item, Verdict, each_model, judged, shapes_of, tokens
+from pygpt.grading.messages import say
+from pygpt.grading.port import R_NAME, Weights, reference
+from pygpt.grading.readout import View, compared, seen, verdict
+from pygpt.settings import ModelSettings
+
+_BATCH = 2
+
+
+def room_for(exam: Exam, model: str, rng: torch.Generator, groups: int, **fixed: int) -> ModelSettings:
+    """Settings whose vocabulary has rows for so many groups of vectors, and some to spare."""
+    small = exam.settings(model, rng)
+    rows = 2 + groups * _BATCH * small.block_size + 3
+    return exam.settings(model, rng, block_size=small.block_size, vocab_size=rows, **fixed)
+
+
+def block_items(exam: Exam, part: str) -> list[Item]:
+    """An item for each block of each model that has this part."""
+    items = []
+    for model in exam.models:
+        if part == "MH" and model != "gpt":
+            continue
+        rng = exam.random("forward", part, model)
+        settings = room_for(exam, model, rng, 3)
+        for j in range(settings.n_layer):
+            name = say("{model}, block {j}", model=R_NAME[model], j=j + 1)
+            items.append(judged(name, _block_judge(exam, settings, j, part, rng)))
+    return items
+
+
+def _block_judge(exam: Exam, settings: ModelSettings, j: int, part: str, rng: torch.Generator) -> Callable[[], Verdict]:
+    def judge() -> Verdict:
+        # Large inputs do not show a wrong eps, normed ones do not show a norm in the wrong place: what a part does is
+        # right if it is right on either. The norms have checks of their own.
+        found = _block_verdict(exam, settings, j, part, False, rng)
+        if found.passed:
+            return found
+        normed = _block_verdict(exam, settings, j, part, True, rng)
+        return normed if normed.passed else found
+
+    return judge
+
+
+def _block_verdict(
+    exam: Exam, settings: ModelSettings, j: int, part: str, normed: bool, rng: torch.Generator
+) -> Verdict:
+    views = [_block_view(exam, settings, j, part, k, normed, rng) for k in shapes_of(settings)]
+    return verdict(views, exam.tolerance, last_only=part == "MH")
+
+
+def _block_view(
+    exam: Exam, settings: ModelSettings, j: int, part: str, k: int, normed: bool, rng: torch.Generator
+) -> View:
+    drawn = normal_weights(settings, rng, INPUT_SCALE)
+    weights = plain_norms(drawn) if normed else _same_norms(plain_norms(drawn, (f"scale1.{j}", f"scale2.{j}")), j)
+    others = [i for i in range(settings.n_layer) if i != j]
+    active = silent(silent(weights, others), [j], ("FFN",) if part == "MH" else ("MH",))
+    h = unit_rows(_BATCH, k, settings, rng) * (1 if normed else INPUT_SCALE)
+    active = exam.port.fitted(settings, active)
+    with torch.no_grad():
+        g = reference(settings, active).block(j, h.double())
+    near = g + 0.1 * INPUT_SCALE * torch.randn(g.shape, generator=rng)
+    return shown(exam, settings, active, [h, g, near], rng)
+
+
+def shown(exam: Exam, settings: ModelSettings, active: Weights, rows: list[Tensor], rng: torch.Generator) -> View:
+    """`active` on rows of the first vectors, beside the second (right) and the third (decoy) with all blocks silent."""
+    held, (x, right, decoy) = with_rows(active, *rows)
+    still = silent(held, range(settings.n_layer))
+    fit = exam.port.fitted
+    return seen(exam, settings, (fit(settings, held), x), (fit(settings, still), right), decoy, rng)
+
+
+def _same_norms(weights: Weights, j: int) -> Weights:
+    """Both norms of block j alike: whether each is in its place is another check's question."""
+    same = {f"scale1.{j}.{kind}": weights[f"scale2.{j}.{kind}"] for kind in ("weight", "bias")}
+    return weights | {name: value for name, value in same.items() if name in weights}
+
+
+def _embedding(exam: Exam) -> list[Item]:
+    return each_model(exam, _embedded)
+
+
+def _embedded(exam: Exam, model: str) -> Verdict:
+    rng = exam.random("forward", "embedding", model)
+    settings = room_for(exam, model, rng, 3)
+    return verdict([_embedding_view(exam, settings, k, rng) for k in shapes_of(settings)], exam.tolerance)
+
+
+def _embedding_view(exam: Exam, settings: ModelSettings, k: int, rng: torch.Generator) -> View:
+    weights = silent(plain_norms(normal_weights(settings, rng, INPUT_SCALE)), range(settings.n_layer))
+    # The last feed-forward part adds a constant: it shows whether the sum has the right size, too.
+    last = f"FFN.{settings.n_layer - 1}.2.bias"
+    constant = 2 * torch.randn(settings.n_embd, generator=rng, dtype=torch.float64)
+    positions = weights["wpe.weight"] / INPUT_SCALE
+    # The sum is normed, so that norms in wrong places leave it as it is.
+    total = unit_rows(_BATCH, k, settings, rng)
+    token, right = total - positions[:k], total + constant
+    near = right + 0.1 * torch.randn(right.shape, generator=rng)
+    still, (x, right_rows, decoy) = with_rows(weights, token, right, near)
+    active = still | {"wpe.weight": positions, last: constant}
+    fit = exam.port.fitted
+    return seen(exam, settings, (fit(settings, active), x), (fit(settings, still), right_rows), decoy, rng)
+
+
+def _head(exam: Exam) -> list[Item]:
+    return each_model(exam, _head_verdict)
+
+
+def _head_verdict(exam: Exam, model: str) -> Verdict:
+    rng = exam.random("forward", "head", model)
+    settings = exam.settings(model, rng)
+    drawn = plain_norms(normal_weights(settings, rng, INPUT_SCALE), ("scale3",))
+    drawn["wpe.weight"] = torch.zeros_like(drawn["wpe.weight"])
+    weights = exam.port.fitted(settings, silent(drawn, range(settings.n_layer)))
+    x = tokens(rng, (_BATCH, settings.block_size), 2, settings.vocab_size)
+    with torch.no_grad():
+        expected = reference(settings, weights)(x)
+    return compared(exam.port.logits(settings, weights, [x])[0], expected, exam.tolerance)
+
+
+CHECKS = (
+    Check(
+        "forward.embedding",
+        say("Embedding: token plus position"),
+        say("h0 = Embed(x) + Pos(x): the token's row plus the row of its position, counted from the first."),
+        say("self.wte(x) + self.wpe(torch.arange(k)), without a factor"),
+        _embedding,
+    ),
+    Check(
+        "forward.attention",
+        say("Attention of each block, given the right input"),
+        say("h' = h + MHA(LN(h)), judged at the last position, where the mask blocks nothing."),
+        say("softmax(Q K^T / sqrt(d / heads)) V for each head, then the output projection; the input is added after."),
+        lambda exam: block_items(exam, "MH"),
+        ("GPT",),
+    ),
+    Check(
+        "forward.ffn",
+        say("Feed-forward part of each block, given the right input"),
+        say("h + FFN(LN(h)) with Linear(d, 4d), the exact GELU, Linear(4d, d)."),
+        say("nn.GELU() without approximate='tanh'; LayerNorm before, the input added after."),
+        lambda exam: block_items(exam, "FFN"),
+    ),
+    Check(
+        "forward.head",
+        say("Final norm and output layer, given the right input"),
+        say("logits = ln_f(scale3(h)): a LayerNorm, then a linear layer without bias."),
+        say("Apply scale3 before ln_f, and return logits, not probabilities."),
+        _head,
+    ),
+)

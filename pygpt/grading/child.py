@@ -1,0 +1,281 @@
+"""The process that runs a submission: it loads it and answers requests. It holds no reference answers.
+
+Started as `python -I -S child.py JSON` (see sandbox.py) and alone with `wire.py`: no other file of pygpt is needed.
+All it says back is tensors, and the grader believes none of them before it has looked at them.
+"""
+
+import ast
+import contextlib
+import importlib.util
+import json
+import os
+import resource
+import socket
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+_LIMITS = {
+    "memory": resource.RLIMIT_AS,
+    "cpu": resource.RLIMIT_CPU,
+    "file": resource.RLIMIT_FSIZE,
+    "files": resource.RLIMIT_NOFILE,
+    "processes": resource.RLIMIT_NPROC,
+}
+_PARTS = ("GPT", "GPT_NoAttn", "Encoder", "Decoder", "generate", "loss", "make_optimizer", "train_step")
+_MESSAGE = 2000
+
+
+def main() -> None:
+    setup = json.loads(sys.argv[1])
+    channel = socket.socket(fileno=setup["fd"])
+    os.set_inheritable(setup["fd"], False)
+    sys.path.extend(setup["site"])
+    import torch
+
+    torch.set_num_threads(1)
+    with contextlib.suppress(RuntimeError):
+        torch.set_num_interop_threads(1)
+    wire = _load_file("wire", Path(__file__).with_name("wire.py"))
+    _give_up_rights(setup)
+    channel.sendall(wire.pack({"ready": wire.text("ready")}))
+    served = _Served(torch, wire, setup["submission"])
+    while True:
+        body = _receive(channel)
+        try:
+            answer = served.answer(wire.request_of(body), wire.unpack(body))
+        except BaseException as error:  # whatever the submission raises, SystemExit too, is an answer
+            answer = {"error": wire.text(_describe(error, setup["submission"]))}
+        channel.sendall(wire.pack(answer))
+
+
+def _give_up_rights(setup: dict[str, Any]) -> None:
+    if setup["uid"] is not None:
+        os.setgroups([])
+        os.setresgid(setup["uid"], setup["uid"], setup["uid"])
+        os.setresuid(setup["uid"], setup["uid"], setup["uid"])
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for name, value in setup["limits"].items():
+        hard = resource.getrlimit(_LIMITS[name])[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(_LIMITS[name], (value, value))
+
+
+def _receive(channel: socket.socket) -> bytes:
+    size = int.from_bytes(_exactly(channel, 8), "little")
+    return _exactly(channel, size)
+
+
+def _exactly(channel: socket.socket, size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        part = channel.recv(min(size - len(data), 1 << 20))
+        if not part:
+            os._exit(0)
+        data += part
+    return bytes(data)
+
+
+def _describe(error: BaseException, submission: str) -> str:
+    try:
+        words = f"{type(error).__name__}: {error}"
+        line, trace = None, error.__traceback__
+        while trace is not None:
+            file = trace.tb_frame.f_code.co_filename
+            if file.startswith(("/submission", str(Path(submission).parent))):
+                line = f" ({Path(file).name}, line {trace.tb_lineno})"
+            trace = trace.tb_next
+        return words[:_MESSAGE] + (line or "")
+    except BaseException:  # the exception's own __str__ may raise
+        return "an exception that cannot be shown"
+
+
+def _load_file(name: str, path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def load_submission(path: Path) -> Any:
+    """Run a submission: a file, a package (a folder with `__init__.py`), or a notebook's definitions."""
+    if path.is_dir():
+        # Last on the path: nothing in a submission stands before the library or torch.
+        sys.path.append(str(path.parent))
+        name = path.name if path.name.isidentifier() and path.name not in sys.modules else "submission"
+        spec = importlib.util.spec_from_file_location(
+            name, path / "__init__.py", submodule_search_locations=[str(path)]
+        )
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        return module
+    sys.path.append(str(path.parent))
+    module = types.ModuleType("submission")
+    sys.modules["submission"] = module
+    module.__file__ = str(path)
+    if path.suffix == ".ipynb":
+        for number, cell in enumerate(_cells(path), start=1):
+            _run_definitions(cell, f"{path}:cell {number}", module.__dict__)
+    else:
+        exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
+    return module
+
+
+def _cells(path: Path) -> list[str]:
+    cells = json.loads(path.read_text(encoding="utf-8-sig"))["cells"]
+    sources = [cell["source"] for cell in cells if cell.get("cell_type") == "code"]
+    texts = ["".join(source) if isinstance(source, list) else source for source in sources]
+    return ["\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in t.split("\n")) for t in texts]
+
+
+def _run_definitions(source: str, name: str, namespace: dict[str, Any]) -> None:
+    """Imports, functions, classes and assignments without calls: a notebook's trainings and plots are not run."""
+    for statement in ast.parse(source, name).body:
+        if isinstance(statement, ast.Assign | ast.AnnAssign):
+            calls = any(isinstance(node, ast.Call) for node in ast.walk(statement))
+            if calls:
+                continue
+        elif not isinstance(
+            statement, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+        ):
+            continue
+        try:
+            exec(compile(ast.Module([statement], []), name, "exec"), namespace)
+        except (ImportError, NameError, FileNotFoundError):
+            # A plotting package that is not here, or a name that a skipped statement would have made.
+            if isinstance(statement, ast.ClassDef | ast.FunctionDef):
+                raise
+
+
+class _Served:
+    """The loaded submission and the answers to what may be asked of it."""
+
+    def __init__(self, torch: Any, wire: Any, submission: str) -> None:
+        self.torch, self.wire, self.path = torch, wire, Path(submission)
+        self.module: Any = None
+        self.models: dict[str, Any] = {}
+
+    def answer(self, request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
+        return getattr(self, "on_" + request["op"])(request, tensors)  # type: ignore[no-any-return]
+
+    def on_load(self, _request: dict[str, Any], _tensors: dict[str, Any]) -> dict[str, Any]:
+        self.module = load_submission(self.path)
+        parts = [name for name in _PARTS if callable(getattr(self.module, name, None))]
+        lines = []
+        for name, own in dict(getattr(self.module, "weight_map", None) or {}).items():
+            lines.append("\t".join([str(name), *([own] if isinstance(own, str) else [str(o) for o in own])]))
+        return {"parts": self.wire.text("\n".join(parts)), "weight_map": self.wire.text("\n".join(lines))}
+
+    def on_build(self, request: dict[str, Any], _tensors: dict[str, Any]) -> dict[str, Any]:
+        self.torch.manual_seed(request["seed"])
+        model = self._construct(request)
+        named = dict(model.named_parameters())
+        first = {id(p): name for name, p in named.items()}
+        every = model.named_parameters(remove_duplicate=False)
+        aliases = [f"{name}\t{first[id(p)]}" for name, p in every if name not in named]
+        lines = [*(f"{n}\t{n}\t{','.join(map(str, p.shape))}" for n, p in named.items()), *aliases]
+        return {f"p.{i}": p.detach().clone() for i, p in enumerate(named.values())} | {
+            "names": self.wire.text("\n".join(lines))
+        }
+
+    def on_run(self, request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
+        model = self._model(request, tensors)
+        model.train(request["train"])
+        answer = {}
+        wants_gradients = "cotangent" in tensors
+        with self.torch.set_grad_enabled(wants_gradients):
+            for i in range(request["inputs"]):
+                self.torch.manual_seed(request["seeds"][i])
+                logits = model(tensors[f"x.{i}"])
+                answer[f"y.{i}"] = _tensor(self.torch, logits)
+        if wants_gradients:
+            (logits * tensors["cotangent"].to(logits.dtype)).sum().backward()
+            answer |= self._gradients(model, "g")
+        return answer
+
+    def on_loss(self, _request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
+        return {"loss": _tensor(self.torch, self.module.loss(tensors["logits"], tensors["y"]))}
+
+    def on_train(self, request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
+        model = self._model(request, tensors)
+        model.train()
+        optimizer = self.module.make_optimizer(model, request["lr"])
+        answer: dict[str, Any] = {}
+        for step in range(request["steps"]):
+            x, y = tensors[f"x.{step}"], tensors[f"y.{step}"]
+            model.zero_grad()
+            self._loss(model(x.clone()), y.clone()).backward()
+            answer |= self._gradients(model, f"g{step}")
+            model.zero_grad()
+            self.module.train_step(model, optimizer, x, y)
+            answer |= {f"w{step}.{n}": p.detach().clone() for n, p in model.named_parameters()}
+        return answer
+
+    def on_encode(self, request: dict[str, Any], _tensors: dict[str, Any]) -> dict[str, Any]:
+        found = self.module.Encoder(request["characters"], request["vocabulary"])
+        return {"ids": self.torch.as_tensor([int(i) for i in found], dtype=self.torch.int64)}
+
+    def on_decode(self, request: dict[str, Any], _tensors: dict[str, Any]) -> dict[str, Any]:
+        found = self.module.Decoder(request["ids"], request["vocabulary"])
+        return {"text": self.wire.text("".join(found))}
+
+    def on_generate(self, request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
+        model = self._model(request, tensors)
+        self.torch.manual_seed(request["seed"])
+        found = self.module.generate(
+            model, tensors["idx"], request["max_new_tokens"], request["temperature"], request["block_size"]
+        )
+        return {"idx": self.torch.as_tensor(found).detach().to(self.torch.int64).clone()}
+
+    def _construct(self, request: dict[str, Any]) -> Any:
+        made, arguments = getattr(self.module, request["model"]), request["arguments"]
+        try:
+            return made(**arguments)
+        except TypeError as error:
+            # Other argument names are allowed as long as the order is R's.
+            if "argument" not in str(error):
+                raise
+            return made(*arguments.values())
+
+    def _model(self, request: dict[str, Any], tensors: dict[str, Any]) -> Any:
+        key = json.dumps([request["model"], request["arguments"], request["double"]])
+        if key not in self.models:
+            built = self._construct(request)
+            self.models[key] = built.double() if request["double"] else built
+        model = self.models[key]
+        named = dict(model.named_parameters())
+        with self.torch.no_grad():
+            for name, value in tensors.items():
+                if name.startswith("w."):
+                    # Not load_state_dict: a submission may have written its own.
+                    named[name[2:]].copy_(value)
+        model.zero_grad()
+        return model
+
+    def _loss(self, logits: Any, y: Any) -> Any:
+        if callable(getattr(self.module, "loss", None)):
+            return self.module.loss(logits, y)
+        return self.torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), y.reshape(-1))
+
+    def _gradients(self, model: Any, prefix: str) -> dict[str, Any]:
+        zeros = self.torch.zeros_like
+        return {
+            f"{prefix}.{n}": (zeros(p) if p.grad is None else p.grad).detach().clone()
+            for n, p in model.named_parameters()
+        }
+
+
+def _tensor(torch: Any, value: Any) -> Any:
+    if not isinstance(value, torch.Tensor):
+        raise TypeError(f"a tensor was expected, not {type(value).__name__}")
+    return value.detach().clone()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+"""Starting a submission's process apart from everything, and ending it with all that it started.
+
+With bubblewrap (Linux): namespaces of its own for processes, mounts, network, IPC and host name; Python, its packages
+and the submission read-only, a bounded temporary folder, an empty environment, another user. Everywhere: rlimits.
+"""
+
+import contextlib
+import json
+import os
+import random
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+from pygpt.errors import PygptError
+
+INSTALL = "apt-get install bubblewrap"
+_HERE = Path(__file__).parent
+_NEEDED = ("torch", "safetensors", "numpy")
+_TOKEN = "PYGPT_GRADER_PROCESS"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a submission may use. Seconds of wall clock; bytes; `processes` counts threads, too."""
+
+    check_seconds: float = 60.0
+    load_seconds: float = 60.0
+    total_seconds: float = 300.0
+    cpu_seconds: int = 300
+    memory_mib: int = 4096
+    disk_mib: int = 64
+    answer_mib: int = 64
+    processes: int = 64
+    files: int = 256
+    restarts: int = 4
+
+
+def isolation_missing() -> str | None:
+    """Why this machine cannot isolate a submission; None where it can."""
+    if sys.platform != "linux":
+        return f"isolation needs Linux with bubblewrap; this is {sys.platform}"
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        return f"bubblewrap is not installed: {INSTALL}"
+    tried = subprocess.run(
+        [bwrap, *_namespaces(), "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return None if tried.returncode == 0 else f"bubblewrap cannot make namespaces here: {tried.stderr.strip()[:300]}"
+
+
+class Process:
+    """A running submission: its socket, and `kill`, which leaves nothing of it behind."""
+
+    def __init__(self, submission: Path, limits: Limits, unsafe: bool) -> None:
+        """Start it.
+
+        Args:
+            submission: a staged copy (a file or a package folder), alone in its folder.
+            unsafe: run without namespaces.
+
+        Raises:
+            PygptError: it cannot be started.
+        """
+        self.channel, theirs = socket.socketpair()
+        self.token = secrets.token_hex(16)
+        command = _plain(submission, limits) if unsafe else _isolated(submission, limits)
+        command[-1] = json.dumps({**json.loads(command[-1]), "fd": theirs.fileno()})
+        try:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env={_TOKEN: self.token, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"},
+                start_new_session=True,
+                cwd="/",
+            )
+        except OSError as error:
+            self.channel.close()
+            raise PygptError(f"the submission's process cannot be started: {error}") from error
+        finally:
+            theirs.close()
+        self.unsafe = unsafe
+
+    def kill(self) -> None:
+        """End it and everything it started (with namespaces, the kernel does so when bubblewrap dies)."""
+        self.channel.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        if self.unsafe:
+            _kill_marked(self.token)
+
+    def memory(self) -> int:
+        """Resident bytes of the process and all below it."""
+        page, total, pids = os.sysconf("SC_PAGE_SIZE"), 0, [self.process.pid]
+        while pids:
+            pid = pids.pop()
+            try:
+                total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page
+                for task in Path(f"/proc/{pid}/task").iterdir():
+                    pids += map(int, (task / "children").read_text().split())
+            except (OSError, IndexError, ValueError):
+                continue
+        return total
+
+
+def _isolated(submission: Path, limits: Limits) -> list[str]:
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        raise PygptError(f"bubblewrap is not installed: {INSTALL}")
+    stdlib, python = Path(sysconfig.get_path("stdlib")), f"python{sys.version_info.major}.{sys.version_info.minor}"
+    executable = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+    library = f"/python/lib/{python}"
+    command = [bwrap, *_namespaces(), "--clearenv", "--cap-drop", "ALL"]
+    if os.geteuid() == 0:
+        # Root maps to root in a namespace of users; a real other user is made inside, and then no right is left.
+        command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    for made in ("/python", "/python/bin", "/python/lib", "/site", "/grader", "/submission"):
+        command += ["--perms", "0755", "--dir", made]
+    command += ["--ro-bind", str(executable), f"/python/bin/{python}", "--ro-bind", str(stdlib), library]
+    command += _covered(stdlib / "site-packages", f"{library}/site-packages")
+    shared = Path(sysconfig.get_config_var("LIBDIR") or "/nowhere") / (sysconfig.get_config_var("INSTSONAME") or "none")
+    command += ["--ro-bind-try", str(shared), f"/python/lib/{shared.name}"]
+    for system in map(Path, ("/usr/lib", "/usr/lib64", "/lib", "/lib64")):
+        if system.is_symlink():
+            command += ["--symlink", str(system.readlink()), str(system)]
+        elif system.exists():
+            command += ["--ro-bind", str(system), str(system)]
+    for language in ("/usr/lib/R", "/usr/lib64/R"):
+        command += _covered(Path(language), language)
+    site = []
+    for number, folder in enumerate(_site_folders()):
+        site.append(f"/site/{number}")
+        command += ["--ro-bind", str(folder), site[-1]]
+        # Where pygpt is installed beside torch, it must not be there for the submission: it holds the answers.
+        command += _covered(folder / "pygpt", f"{site[-1]}/pygpt")
+    for file in ("child.py", "wire.py"):
+        command += ["--ro-bind", str(_HERE / file), f"/grader/{file}"]
+    command += ["--ro-bind", str(submission), f"/submission/{submission.name}"]
+    command += ["--dev", "/dev", "--remount-ro", "/dev", "--proc", "/proc"]
+    command += ["--perms", "1777", "--size", str(limits.disk_mib << 20), "--tmpfs", "/tmp", "--chdir", "/tmp"]
+    for name, value in _environment("/tmp", "/python/lib").items():
+        command += ["--setenv", name, value]
+    command += ["--remount-ro", "/", f"/python/bin/{python}", "-I", "-S", "/grader/child.py"]
+    uid = _other_user() if os.geteuid() == 0 else None
+    return [*command, _setup(f"/submission/{submission.name}", site, limits, uid)]
+
+
+def _plain(submission: Path, limits: Limits) -> list[str]:
+    site = [str(folder) for folder in _site_folders()]
+    others_may = os.geteuid() == 0 and all(map(_open_to_others, [submission, *_site_folders(), Path(sys.executable)]))
+    setup = _setup(str(submission), site, limits, _other_user() if others_may else None)
+    return [sys.executable, "-I", "-S", str(_HERE / "child.py"), setup]
+
+
+def _open_to_others(path: Path) -> bool:
+    return all(folder.stat().st_mode & 0o005 == 0o005 for folder in (path.resolve(), *path.resolve().parents))
+
+
+def _other_user() -> int:
+    return random.SystemRandom().randrange(61_200, 65_500)
+
+
+def _setup(submission: str, site: list[str], limits: Limits, uid: int | None) -> str:
+    # Counted for a user over the whole machine where the user is not one of our own making.
+    processes = {"processes": limits.processes} if uid is not None else {}
+    rlimits = {
+        "memory": limits.memory_mib << 20,
+        "cpu": limits.cpu_seconds,
+        "file": limits.disk_mib << 20,
+        "files": limits.files,
+        **processes,
+    }
+    return json.dumps({"submission": submission, "site": site, "limits": rlimits, "uid": uid})
+
+
+def _namespaces() -> list[str]:
+    user = [] if os.geteuid() == 0 else ["--unshare-user", "--uid", "65534", "--gid", "65534"]
+    kinds = ["pid", "net", "ipc", "uts"]
+    kept = ["--die-with-parent", "--new-session", "--hostname", "grader"]
+    return [*user, *(f"--unshare-{kind}" for kind in kinds), "--unshare-cgroup-try", *kept]
+
+
+def _site_folders() -> list[Path]:
+    import importlib.util
+
+    folders = []
+    for name in _NEEDED:
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        folder = Path(spec.origin).parent.parent
+        if folder not in folders:
+            folders.append(folder)
+    return folders
+
+
+def _covered(folder: Path, inside: str) -> list[str]:
+    return ["--tmpfs", inside] if folder.is_dir() else []
+
+
+def _environment(home: str, libraries: str) -> dict[str, str]:
+    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    return {"HOME": home, "TMPDIR": home, "LC_ALL": "C.UTF-8", "LD_LIBRARY_PATH": libraries, **threads}
+
+
+def _kill_marked(token: str) -> None:
+    """Kill what left the process group: its environment still holds the token, unless it took care to lose it."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if token.encode() in (folder / "environ").read_bytes():
+                os.kill(int(folder.name), signal.SIGKILL)
+        except (OSError, ValueError):
+            continue

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pygpt import attention
-from pygpt.files import data_file
+from pygpt.files import shipped
 
 FORMAT = 1
 # Half of the last decimal, and the little that builds of PyTorch differ by.
@@ -53,7 +53,7 @@ class Rung:
 
 def read_notebook() -> Notebook:
     """The notebook's inputs (6, 3), its example of two heads (1, 2, 3, 4), and its results in float64."""
-    content = json.loads(data_file("attention_notebook.json").read_text(encoding="utf-8"))
+    content = json.loads(shipped("data/attention_notebook.json").read_text(encoding="utf-8"))
     printed = [
         Printed(**{**entry, "cells": tuple(entry["cells"]), "values": _tensor(entry["values"], torch.float64)})
         for entry in content["printed"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pygpt.errors import PygptError
-from pygpt.files import data_file
+from pygpt.files import shipped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +40,7 @@ def read_corpus(source: str) -> Corpus:
         PygptError: no such file, not UTF-8 (the byte is named), empty, or `shakespeare` cannot be had.
     """
     if source == "sample":
-        return _read(data_file("sample.txt"), source)
+        return _read(shipped("data/sample.txt"), source)
     if source == "shakespeare":
         return _read(_find_shakespeare(), source)
     return _read(Path(source), source)

@@ -34,8 +34,3 @@ def shipped(path: str) -> Path:
     here = Path(__file__).parent
     installed = here / "shipped" / path
     return installed if installed.exists() else here.parent / path
-
-
-def data_file(name: str) -> Path:
-    """A file of `data/`."""
-    return shipped(f"data/{name}")

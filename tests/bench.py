@@ -1,4 +1,7 @@
-"""`make bench`: how fast, as ratios of what ran in turn on this machine with one thread. It prints; it judges nothing.
+"""`make bench`: how fast, as ratios of what ran in turn on this machine. It prints; it judges nothing.
+
+Training runs with one thread, as engine `r` does. `generate` runs with all cores, as the command does, since its text
+does not depend on them; the naive loop needs one thread for R's text, and is timed with all cores, too.
 
 The plain loop is the same model as a PyTorch user trains it: nn.MultiheadAttention without weights, F.cross_entropy,
 torch.nn.utils.clip_grad_norm_, torch.optim.AdamW, batches gathered in one indexing operation.
@@ -12,6 +15,7 @@ from typing import TypeVar
 import torch
 
 from pygpt import corpus, generation, r_semantics, training
+from pygpt.memory import keep_freed_memory
 from pygpt.models import CharacterModel, build_model, cross_entropy
 from pygpt.settings import ModelSettings, TrainingSettings
 
@@ -86,8 +90,9 @@ def outside() -> float:
     return sum(statistics.median(timed(part)[0] for _ in range(ROUNDS)) for part in parts)
 
 
-def naive(model: torch.nn.Module, prompt: list[int], tokens: int, seed: int) -> list[int]:
+def naive(model: torch.nn.Module, prompt: list[int], tokens: int, seed: int, threads: int = 1) -> list[int]:
     torch.manual_seed(seed)
+    torch.set_num_threads(threads)
     ids = torch.tensor([prompt])
     with torch.inference_mode():
         for _ in range(tokens):
@@ -96,23 +101,25 @@ def naive(model: torch.nn.Module, prompt: list[int], tokens: int, seed: int) -> 
     return ids[0, len(prompt) :].tolist()
 
 
-def texts() -> None:
+def texts(cores: int) -> None:
     torch.manual_seed(0)
     model, prompt = build_model(MODEL).eval(), [5] * 9
     for tokens, what in (
         (MODEL.block_size - 9, "within the block"),
         (300, "mostly beyond it, where R's crop moves all"),
     ):
-        one, many = [], []
-        for seed in range(5):
+        one, many, naively = [], [], []
+        for seed in range(9):
             slow, expected = timed(naive, model, prompt, tokens, seed)
+            naively.append(slow / timed(naive, model, prompt, tokens, seed, cores)[0])
             quick, drawn = timed(drawn_by_generate, model, prompt, tokens, [seed])
             assert [d[0] for d in drawn] == expected, "another text"
             one.append(slow / quick)
             many.append(32 * slow / timed(drawn_by_generate, model, prompt, tokens, range(seed, seed + 32))[0])
-        print(f"generate, {tokens} tokens ({what}), against the whole model anew for every token:")
+        print(f"generate, {tokens} tokens ({what}), {cores} cores, against R's whole model anew for every token:")
         print(f"  one sample {statistics.median(one):.1f} times as many tokens per second, the same text")
         print(f"  32 samples {statistics.median(many):.1f} times as many in all")
+        print(f"  (the whole model anew with all cores, whose bits may differ: {statistics.median(naively):.1f} times)")
 
 
 def drawn_by_generate(model: CharacterModel, prompt: list[int], tokens: int, seeds: Sequence[int]) -> list[list[int]]:
@@ -127,6 +134,8 @@ def timed(function: Callable[..., T], *arguments: object) -> tuple[float, T]:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
+    all_cores = torch.get_num_threads()
     torch.set_num_threads(1)
     steps()
-    texts()
+    texts(all_cores)

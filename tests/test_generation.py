@@ -1,10 +1,12 @@
 from collections.abc import Sequence
+from unittest.mock import patch
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pygpt import cached_forward
 from pygpt.cached_forward import CachedForward
 from pygpt.errors import PygptError
 from pygpt.generation import LOGIT_TOLERANCE, generate
@@ -53,8 +55,16 @@ def test_samples_are_those_of_their_seeds(model: CharacterModel, prompt: list[in
     assert [list(t) for t in together] == [as_r_does(model, prompt, 15, 0.8, seed + i) for i in range(samples)]
 
 
-@given(models, prompts)
-def test_cached_logits_are_well_within_the_tolerance(model: CharacterModel, prompt: list[int]) -> None:
+@pytest.mark.parametrize("rows_for_onednn", [1, 10**9])
+@given(model=models, prompt=prompts)
+def test_cached_logits_are_well_within_the_tolerance(
+    rows_for_onednn: int, model: CharacterModel, prompt: list[int]
+) -> None:
+    with patch.object(cached_forward, "_ROWS_FOR_ONEDNN", rows_for_onednn):
+        check_cached_logits(model, prompt)
+
+
+def check_cached_logits(model: CharacterModel, prompt: list[int]) -> None:
     block_size, ids = model.settings.block_size, torch.tensor([prompt, prompt[::-1]])
     forward = CachedForward(model, 2)
     with torch.no_grad():

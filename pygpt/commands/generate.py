@@ -30,7 +30,9 @@ def generate(
     if not 0 <= seed < 2**63 - samples:
         raise PygptError(f"seed = {seed} is not allowed: it must be from 0 to 2^63 - 1")
     from pygpt import checkpoints, generation
+    from pygpt.memory import keep_freed_memory
 
+    keep_freed_memory()
     run = checkpoints.open_run(folder)
     rows = run.vocabulary.encode(prompt, "the prompt").tolist()
     seeds = list(range(seed, seed + samples))

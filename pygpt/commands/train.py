@@ -42,7 +42,9 @@ def train(ctx: click.Context, /, config: Path | None, out: Path | None, resume: 
 
     from pygpt import checkpoints, training
     from pygpt.commands.progress import watch
+    from pygpt.memory import keep_freed_memory
 
+    keep_freed_memory()
     if resume:
         run = _resumed(checkpoints.open_run(folder), given)
         windows = _windows(run, _same_corpus(run))

@@ -68,6 +68,24 @@ def with_rows(weights: Weights, *groups: Tensor) -> tuple[Weights, list[Tensor]]
     return changed, ids
 
 
+def one_changed(settings: ModelSettings, k: int, rng: torch.Generator) -> Tensor:
+    """(1 + changes, k): a row as it is, then the same with one token changed; at most 12 places, the last ones too."""
+    base = torch.randint(2, settings.vocab_size, (k,), generator=rng)
+    places = _places(k, rng)
+    rows = base.repeat(len(places) + 1, 1)
+    for i, place in enumerate(places, start=1):
+        shift = int(torch.randint(1, settings.vocab_size - 2, (1,), generator=rng))
+        rows[i, place] = 2 + (base[place] - 2 + shift) % (settings.vocab_size - 2)
+    return rows
+
+
+def _places(k: int, rng: torch.Generator) -> list[int]:
+    if k <= 12:
+        return list(range(k))
+    some = torch.randperm(k - 4, generator=rng)[:8].tolist()
+    return sorted({*some, k - 4, k - 3, k - 2, k - 1})
+
+
 def _identity(name: str, weight: Tensor) -> Tensor:
     return torch.zeros_like(weight) if name.endswith("bias") else torch.ones_like(weight)
 

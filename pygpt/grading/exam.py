@@ -108,6 +108,11 @@ def judged(name: Message, judge: Callable[..., Verdict], *arguments: object) -> 
         return Item(name, Verdict(False, say("an answer"), failed.message))
 
 
+def explained(found: Verdict) -> Verdict:
+    """A verdict that counts as passed, since another check has taken the points for the same mistake."""
+    return Verdict(True, found.expected, say("{actual}: explained by another check", actual=found.actual))
+
+
 def each_model(exam: Exam, judge: Callable[..., Verdict], *arguments: object) -> list[Item]:
     """An item for each model that is asked for: `judge(exam, model, *arguments)`."""
     return [judged(of_model(model), judge, exam, model, *arguments) for model in exam.models]

@@ -228,10 +228,10 @@ PORTUGUESE: dict[str, str] = {
     "there and back": "ida e volta",
     "an id of its own for each character": "um id próprio para cada caractere",
     "ids are shared or missing": "há ids repetidos ou faltando",
-    "{actual}: explained by the checks above": "{actual}: explicado pelas verificações acima",
+    "{actual}: explained by another check": "{actual}: explicado por outra verificação",
     "The whole model": "O modelo inteiro",
-    "The parts follow each other as in R; with each parameter changed, the logits follow, too.": (
-        "As partes se seguem como no R; mudando cada parâmetro, os logits acompanham."
+    "The parts follow each other as in R; with each parameter and each token changed, the logits follow, too.": (
+        "As partes se seguem como no R; mudando cada parâmetro ou token, os logits acompanham."
     ),
     "Embedding, block 1 to N (attention, then feed-forward), scale3, ln_f.": (
         "Imersão, blocos 1 a N (atenção, depois feed-forward), scale3, ln_f."

@@ -18,6 +18,7 @@ CHECKS: tuple[Check, ...] = (
     *builds.CHECKS,
     *forward.CHECKS,
     *norms.CHECKS,
+    *builds.PARAMETERS,
     *causality.CHECKS,
     *whole.CHECKS,
     *gradients.CHECKS,

@@ -2,11 +2,13 @@
 
 import torch
 
-from pygpt.grading.exam import Check, Exam, Item, Verdict, each_model
+from pygpt.grading.exam import Check, Exam, Item, Verdict, each_model, explained
 from pygpt.grading.messages import say
 from pygpt.grading.port import R_NAME, r_shapes
+from pygpt.grading.weight_map import Carried
 
 _PADDING = 0
+_NORM_CHECKS = {"scale1": "forward.norm_places", "scale2": "forward.norm_places", "scale3": "forward.head"}
 
 
 def _parts(exam: Exam) -> list[Item]:
@@ -29,7 +31,7 @@ def _counted(exam: Exam, model: str) -> Verdict:
     found = sum(torch.Size(shape).numel() for shape in carried.shapes.values())
     expected = say("{n} parameters of R's shapes", n=f"{wanted:,}")
     if carried.missing or carried.extra:
-        return Verdict(
+        wrong = Verdict(
             False,
             expected,
             say(
@@ -39,7 +41,14 @@ def _counted(exam: Exam, model: str) -> Verdict:
                 extra=", ".join(carried.extra) or "-",
             ),
         )
+        return explained(wrong) if _a_norm_forgotten(exam, model, carried) else wrong
     return Verdict(True, expected, say("{n} parameters, found {how}", n=f"{found:,}", how=carried.how))
+
+
+def _a_norm_forgotten(exam: Exam, model: str, carried: Carried) -> bool:
+    """Whether only norms are missing, and the checks of their places have said so."""
+    checks = [_NORM_CHECKS.get(name.split(".")[0]) for name in carried.missing]
+    return not carried.extra and all(check is not None and not exam.passed(check, model=model) for check in checks)
 
 
 def _padding_zero(exam: Exam) -> list[Item]:
@@ -66,17 +75,21 @@ CHECKS = (
         _parts,
     ),
     Check(
-        "builds.parameters",
-        say("Number and shapes of the parameters"),
-        say("R's weights must find their place: the same parameters with the same shapes, no more and no fewer."),
-        say("Compare with R's initialize(): biases, the final LayerNorm scale3, an output layer ln_f of its own."),
-        _parameters,
-    ),
-    Check(
         "builds.padding_zero",
         say("The PAD row begins at zero"),
         say("nn_embedding(padding_idx = 1) zeroes R's row 1, which is row 0 here."),
         say("nn.Embedding(nvoc, n_embd, padding_idx=0)"),
         _padding_zero,
+    ),
+)
+
+# Asked after the forward parts: a norm that was forgotten is paid for there.
+PARAMETERS = (
+    Check(
+        "builds.parameters",
+        say("Number and shapes of the parameters"),
+        say("R's weights must find their place: the same parameters with the same shapes, no more and no fewer."),
+        say("Compare with R's initialize(): biases, the final LayerNorm scale3, an output layer ln_f of its own."),
+        _parameters,
     ),
 )

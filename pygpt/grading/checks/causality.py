@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pygpt.grading.drawn import normal_weights
-from pygpt.grading.exam import Check, Exam, Item, Verdict, judged, of_model, tokens
+from pygpt.grading.drawn import normal_weights, one_changed
+from pygpt.grading.exam import Check, Exam, Item, Verdict, judged, of_model
 from pygpt.grading.messages import say
 from pygpt.grading.port import R_NAME, Weights, reference
 from pygpt.settings import ModelSettings
@@ -46,7 +46,7 @@ def moved_as_in_r(
 ) -> Verdict:
     """Change one token at a time, at these lengths and in these modes (True: train)."""
     weights = exam.port.fitted(settings, normal_weights(settings, rng))
-    batches = [_one_changed(settings, k, rng) for k in lengths]
+    batches = [one_changed(settings, k, rng) for k in lengths]
     expected = say("each output depends on the tokens that R's does")
     for train in modes:
         answers = exam.port.logits(settings, weights, batches, train=train)
@@ -59,24 +59,6 @@ def moved_as_in_r(
                 blind = say("{mode} mode, length {k}: position {place} does not see the token at {changed}", **where)
                 return Verdict(False, expected, leak if leaks else blind)
     return Verdict(True, expected, say("so it is, at {n} lengths", n=len(lengths)))
-
-
-def _one_changed(settings: ModelSettings, k: int, rng: torch.Generator) -> Tensor:
-    """(1 + changes, k): a row as it is, then the same with one token changed; at most 12 places, the last ones too."""
-    base = tokens(rng, (k,), 2, settings.vocab_size)
-    places = _places(k, rng)
-    rows = base.repeat(len(places) + 1, 1)
-    for i, place in enumerate(places, start=1):
-        shift = int(torch.randint(1, settings.vocab_size - 2, (1,), generator=rng))
-        rows[i, place] = 2 + (base[place] - 2 + shift) % (settings.vocab_size - 2)
-    return rows
-
-
-def _places(k: int, rng: torch.Generator) -> list[int]:
-    if k <= 12:
-        return list(range(k))
-    some = torch.randperm(k - 4, generator=rng)[:8].tolist()
-    return sorted({*some, k - 4, k - 3, k - 2, k - 1})
 
 
 def _first_difference(

@@ -3,7 +3,7 @@
 import torch
 
 from pygpt.grading.drawn import INPUT_SCALE, normal_weights, plain_norms, silent, unit_rows, with_rows
-from pygpt.grading.exam import Check, Exam, Item, Verdict, judged, tokens
+from pygpt.grading.exam import Check, Exam, Item, Verdict, explained, judged, tokens
 from pygpt.grading.messages import say
 from pygpt.grading.port import R_NAME, Weights
 from pygpt.grading.readout import compared
@@ -59,8 +59,15 @@ def _eps(exam: Exam) -> list[Item]:
         settings = exam.settings(model, rng)
         for norm in ("scale1", "scale2", "scale3") if model == "gpt" else ("scale2", "scale3"):
             name = say("{model}, {norm}", model=R_NAME[model], norm=norm)
-            items.append(judged(name, _eps_verdict, exam, settings, norm, rng))
+            items.append(judged(name, _eps_or_paid, exam, settings, norm, rng))
     return items
+
+
+def _eps_or_paid(exam: Exam, settings: ModelSettings, norm: str, rng: torch.Generator) -> Verdict:
+    """Where a norm is not in its place, tiny inputs do not reach the norms as in R; the place has been paid for."""
+    found = _eps_verdict(exam, settings, norm, rng)
+    in_place = exam.passed("forward.norm_places", "forward.head", model=settings.model)
+    return found if found.passed or in_place else explained(found)
 
 
 def _eps_verdict(exam: Exam, settings: ModelSettings, norm: str, rng: torch.Generator) -> Verdict:

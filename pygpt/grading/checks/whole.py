@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from pygpt.grading.checks.forward import room_for
-from pygpt.grading.drawn import INPUT_SCALE, normal_weights, plain_norms, silent, unit_rows, with_rows
-from pygpt.grading.exam import Check, Exam, Item, Verdict, judged, shapes_of, tokens
+from pygpt.grading.drawn import INPUT_SCALE, normal_weights, one_changed, plain_norms, silent, unit_rows, with_rows
+from pygpt.grading.exam import Check, Exam, Item, Verdict, explained, judged, shapes_of, tokens
 from pygpt.grading.messages import say
 from pygpt.grading.port import R_NAME, Weights, reference
 from pygpt.grading.readout import View, compared, distance, verdict
@@ -84,7 +84,7 @@ def _end_to_end(exam: Exam, model: str) -> Verdict:
     if found.passed or exam.passed(*_PARTS, model=model):
         return found
     composed = _order(exam, model)
-    return Verdict(composed.passed, found.expected, say("{actual}: explained by the checks above", actual=found.actual))
+    return explained(found) if composed.passed else found
 
 
 def _logits_agree(exam: Exam, model: str) -> Verdict:
@@ -92,11 +92,12 @@ def _logits_agree(exam: Exam, model: str) -> Verdict:
     settings = exam.settings(model, rng)
     weights = exam.port.fitted(settings, normal_weights(settings, rng))
     inputs = [tokens(rng, (_BATCH, k), 0, settings.vocab_size) for k in shapes_of(settings)]
+    # Metamorphic: a change of each token, and below of each parameter, must do what it does in R.
+    inputs.append(one_changed(settings, settings.block_size, rng))
     found = _agrees(exam, settings, weights, inputs)
     for name in weights:
         if not found.passed:
             return found
-        # Metamorphic: a change of each parameter must do what it does in R.
         changed = weights | {name: weights[name] * 1.25 + 0.1 * torch.randn(weights[name].shape, generator=rng)}
         changed["wte.weight"] = changed["wte.weight"].clone()
         changed["wte.weight"][0] = 0
@@ -167,7 +168,7 @@ CHECKS = (
     Check(
         "forward.whole",
         say("The whole model"),
-        say("The parts follow each other as in R; with each parameter changed, the logits follow, too."),
+        say("The parts follow each other as in R; with each parameter and each token changed, the logits follow, too."),
         say("Embedding, block 1 to N (attention, then feed-forward), scale3, ln_f."),
         _whole,
     ),

@@ -6,12 +6,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pygpt.checkpoints import save_weights
 from pygpt.files import shipped
 from pygpt.models import build_model
 from pygpt.parity.r_errors import RError
 from pygpt.parity.r_session import RSession
 from pygpt.settings import ModelSettings
+from pygpt.weights import save_weights
 
 
 @pytest.fixture(scope="module")

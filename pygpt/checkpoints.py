@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
 import torch
 from safetensors.torch import save
 from torch import Tensor
@@ -33,6 +32,7 @@ from pygpt.models import CharacterModel, build_model
 from pygpt.settings import ModelSettings, TrainingSettings, from_dict
 from pygpt.training import Epoch, TrainingState
 from pygpt.vocabulary import Vocabulary
+from pygpt.weights import load_state, read_tensors, save_weights
 
 FORMAT = 1
 SETTINGS, VOCABULARY, WEIGHTS, RESUME = "settings.json", "vocabulary.json", "weights.safetensors", "resume.safetensors"
@@ -123,13 +123,6 @@ def open_run(folder: Path) -> Run:
     return Run(folder, model, training, provenance, vocabulary)
 
 
-def save_weights(model: CharacterModel, path: Path) -> None:
-    """`state_dict()` as safetensors; the metadata names the model's settings."""
-    # One metadata key alone: safetensors writes several in no fixed order, and the bytes are compared.
-    note = json.dumps({"format": FORMAT, "model": dataclasses.asdict(model.settings)}, sort_keys=True)
-    write_atomically(path, save({k: v.contiguous() for k, v in model.state_dict().items()}, {"pygpt": note}))
-
-
 def load_model(run: Run) -> CharacterModel:
     """The run's model with its weights, in eval mode, on the CPU.
 
@@ -142,41 +135,6 @@ def load_model(run: Run) -> CharacterModel:
     tensors, _ = read_tensors(run.folder / WEIGHTS)
     load_state(model, tensors, run.folder / WEIGHTS)
     return model.eval()
-
-
-def load_state(model: CharacterModel, tensors: dict[str, Tensor], path: Path) -> None:
-    """Fill `model`, checked key by key.
-
-    Raises:
-        PygptError: missing or unexpected keys, or shapes that differ; all are listed.
-    """
-    expected = model.state_dict()
-    faults = [f"missing {name}" for name in expected if name not in tensors]
-    faults += [f"unexpected {name}" for name in tensors if name not in expected]
-    faults += [
-        f"{name} has shape {tuple(tensors[name].shape)} and type {tensors[name].dtype}, "
-        f"not {tuple(value.shape)} and {value.dtype}"
-        for name, value in expected.items()
-        if name in tensors and (tensors[name].shape != value.shape or tensors[name].dtype != value.dtype)
-    ]
-    if faults:
-        raise PygptError(f"{path} does not fit this {model.settings.model} model: " + "; ".join(faults))
-    model.load_state_dict(tensors)
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors and metadata of a safetensors file.
-
-    Raises:
-        PygptError: the file cannot be read, is truncated or corrupt, or is not safetensors.
-    """
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except FileNotFoundError as error:
-        raise PygptError(f"there is no file {path}") from error
-    except (OSError, safetensors.SafetensorError, ValueError, RuntimeError) as error:
-        raise PygptError(f"{path} is not a whole safetensors file ({error})") from error
 
 
 def save_checkpoint(run: Run, state: TrainingState, new_losses: list[tuple[int, float]]) -> None:

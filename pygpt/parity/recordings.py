@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from pygpt.checkpoints import read_tensors
 from pygpt.errors import PygptError
 from pygpt.settings import ModelSettings
+from pygpt.weights import read_tensors
 
 KINDS = ("model", "training")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pygpt import checkpoints, corpus, training
+from pygpt import checkpoints, corpus, training, weights
 from pygpt.checkpoints import HISTORY, STEPS, Run
 from pygpt.corpus import SHAKESPEARE_SHA256, Corpus
 from pygpt.course import EPOCHS, PROMPT, RECORDED_SEED, TEMPERATURE, TEXT_LENGTH, TEXT_SEED, Losses, exercises, results
@@ -95,11 +95,11 @@ def from_weights(path: Path, text: Corpus) -> Attempt:
     Raises:
         PygptError: not safetensors, or other keys or shapes than the course's models have.
     """
-    tensors, _ = checkpoints.read_tensors(path)
+    tensors, _ = weights.read_tensors(path)
     model = "gpt" if any(name.startswith("MH.") for name in tensors) else "gpt_noattn"
     _check_vocabulary_size(tensors, path)
     network = build_model(ModelSettings(model=model))
-    checkpoints.load_state(network, tensors, path)
+    weights.load_state(network, tensors, path)
     network.eval()
     settings = TrainingSettings()
     with reproducible():

@@ -30,7 +30,7 @@ from pygpt.validation.verdict import compare, judge
 from pygpt.validation.words import _WORDS, say
 from pygpt.vocabulary import Vocabulary
 
-RECORDINGS = Path(__file__).parent.parent / "parity_tests" / "recordings"
+RECORDINGS = Path(__file__).parents[2] / "parity_tests" / "recordings"
 MODELS = ["gpt", "gpt_noattn"]
 
 

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -40,7 +40,7 @@ def generate(
     if samples == 1 and not as_json:
         _stream(prompt, (run.vocabulary.decode(step) for step in drawn))
         return
-    texts = list(zip(*drawn, strict=True))
+    texts = list(zip(*_watched(drawn, tokens), strict=True))
     if as_json:
         results = [
             {"seed": s, "text": prompt + run.vocabulary.decode(t), "r_ids": run.vocabulary.r_ids([*rows, *t])}
@@ -52,6 +52,15 @@ def generate(
         return
     for s, text in zip(seeds, texts, strict=True):
         click.echo(f"--- seed {s} ---\n{prompt}{run.vocabulary.decode(text)}\n")
+
+
+def _watched(drawn: Iterator[list[int]], tokens: int) -> Iterable[list[int]]:
+    if not sys.stderr.isatty():
+        return drawn
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(drawn, "Drawing", tokens, console=Console(stderr=True), transient=True)
 
 
 def _stream(prompt: str, characters: Iterable[str]) -> None:

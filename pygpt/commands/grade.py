@@ -39,7 +39,8 @@ def grade(submissions: tuple[Path, ...], template: bool, explain_rubric: bool, *
     """Grade ports: a file, a package folder, a notebook, or a class's folder. `grade doctor` looks at this machine.
 
     With --out: NAME.json and NAME.html for each submission, class.csv and class.xml (JUnit) for all.
-    Exit code 0: all were graded; 1: one could not be; 2: nothing was graded.
+    Exit code 0: all were graded; 1: one could not be (0 with --gradescope and --prairielearn, whose file says so);
+    2: nothing was graded.
     """
     if template:
         from pygpt.grading.template import TEMPLATE
@@ -82,7 +83,9 @@ def _grade(submissions: tuple[Path, ...], unsafe: bool, **options: Any) -> None:
     if options["out"]:
         _write_class(options["out"], reports)
     _show(reports, options["lang"])
-    raise click.exceptions.Exit(UNUSABLE if any(report["state"] != "graded" for report in reports) else 0)
+    # PrairieLearn reads the file only where the exit code is 0.
+    unusable = not one_file and any(report["state"] != "graded" for report in reports)
+    raise click.exceptions.Exit(UNUSABLE if unusable else 0)
 
 
 def _graded(found: "list[Submission]", rubric: "Rubric", unsafe: bool, options: dict[str, Any]) -> list[dict[str, Any]]:

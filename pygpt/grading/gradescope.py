@@ -1,6 +1,7 @@
 """Gradescope's autograder zip: a setup script that installs this package, a run script that grades one submission."""
 
 import io
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -11,11 +12,17 @@ from pygpt.errors import PygptError
 # submission runs as another user, who can read neither the package nor the results.
 _SETUP = """#!/usr/bin/env bash
 set -euo pipefail
+export DEBIAN_FRONTEND=noninteractive UV_PYTHON_INSTALL_DIR=/autograder/python
 apt-get update
 apt-get install -y bubblewrap python3 python3-venv
-python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "pygpt needs Python 3.11 or newer"; exit 1; }
-python3 -m venv /autograder/venv
-/autograder/venv/bin/pip install -c /autograder/source/constraints.txt /autograder/source
+python=/usr/bin/python3
+$python -m venv /autograder/uv
+/autograder/uv/bin/pip install uv
+# Ubuntu 22.04, Gradescope's default, has Python 3.10, and beside it a release candidate of 3.11 that torch fails on.
+$python -c 'import sys; sys.exit(sys.version_info < (3, 11, 0, "final"))' || python=3.12
+/autograder/uv/bin/uv venv --python $python /autograder/venv
+/autograder/uv/bin/uv pip install --python /autograder/venv/bin/python --torch-backend cpu \\
+  -c /autograder/source/constraints.txt /autograder/source
 chmod -R go-rwx "$(/autograder/venv/bin/python -c 'import pygpt, os; print(os.path.dirname(pygpt.__file__))')"
 chmod -R go-rwx /autograder/source
 """
@@ -28,7 +35,6 @@ grade() {{ /autograder/venv/bin/pygpt grade /autograder/submission {options} \\
 if /autograder/venv/bin/pygpt grade doctor; then grade; else grade --unsafe; fi
 true
 """
-_WHOLE = ("pyproject.toml", "constraints.txt", "README.md", "LICENSE", "CHANGELOG.md")
 
 
 def autograder_zip(lang: str, rubric: Path | None) -> bytes:
@@ -47,12 +53,17 @@ def autograder_zip(lang: str, rubric: Path | None) -> bytes:
         _add(archive, "run_autograder", _RUN.format(options=options).encode(), executable=True)
         if rubric is not None:
             _add(archive, "rubric.toml", rubric.read_bytes())
-        files = [root / name for name in _WHOLE if (root / name).is_file()]
-        for folder in ("pygpt", "data"):
-            files += [p for p in sorted((root / folder).rglob("*")) if p.is_file() and "__pycache__" not in p.parts]
-        for file in files:
+        for file in _sources(root):
             _add(archive, str(file.relative_to(root)), file.read_bytes())
     return out.getvalue()
+
+
+def _sources(root: Path) -> list[Path]:
+    """What pip needs to build the package: what a source distribution holds, and the versions it was tested with."""
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    names = ["pyproject.toml", "constraints.txt", *project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]]
+    found = [path for name in names for path in (root / name, *sorted((root / name).rglob("*")))]
+    return [path for path in found if path.is_file() and "__pycache__" not in path.parts]
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes, executable: bool = False) -> None:

@@ -279,6 +279,7 @@ PORTUGUESE: dict[str, str] = {
     "too much memory: more than {n} MiB; the process was ended": (
         "memória demais: mais de {n} MiB; o processo foi encerrado"
     ),
+    "there is no .py and no .ipynb file in it": "não há nela nenhum arquivo .py nem .ipynb",
     "{n} files could be meant: call yours submission.py, or make the folder a package (__init__.py)": (
         "{n} arquivos possíveis: chame o seu de submission.py, ou faça da pasta um pacote (__init__.py)"
     ),

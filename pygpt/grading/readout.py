@@ -14,6 +14,8 @@ from pygpt.settings import ModelSettings
 
 # An output layer that shows less than this share of what R's shows is no readout.
 _SHOWS = 0.02
+# In standard deviations; what rounding or another eps does is far smaller.
+_LIE = 0.1
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def seen(
         rng: shuffles right result and decoy, which a submission cannot tell apart.
     """
     weights, x = active
-    actual = exam.port.logits(settings, weights, [x])[0]
+    actual = exam.port.logits(settings, only_rows(exam, settings, weights, x), [x])[0]
     asked = [still[1], decoy]
     order = torch.randperm(2, generator=rng).tolist()
     answers = exam.port.logits(settings, still[0], [asked[i] for i in order])
@@ -51,7 +53,22 @@ def seen(
     model = reference(settings, still[0])
     with torch.no_grad():
         right, moved = model(still[1]), model(decoy)
-    return View(expected, actual, _moves(expected, other) / max(_moves(right, moved), 1e-30))
+    shows = _moves(expected, other) / max(_moves(right, moved), 1e-30)
+    if distance(other, moved) <= exam.tolerance and distance(expected, right) > _LIE:
+        shows = 0.0  # right about the decoy alone: it knows which is which, and answers what suits it
+    return View(expected, actual, shows)
+
+
+def only_rows(exam: Exam, settings: ModelSettings, weights: Weights, x: Tensor) -> Weights:
+    """A copy whose token embedding holds the rows `x` and noise: among the others is the right result."""
+    if exam.port.built(settings).carried.tied:
+        return weights  # the output layer is made of them: there they must stay the same
+    table = weights["wte.weight"]
+    noise = torch.randn(table.shape, generator=torch.Generator().manual_seed(1), dtype=table.dtype)
+    kept = torch.zeros(len(table), 1, dtype=torch.bool)
+    kept[:2] = True
+    kept[x.flatten()] = True
+    return weights | {"wte.weight": torch.where(kept, table, float(table.std()) * noise)}
 
 
 def verdict(views: Sequence[View], tolerance: float, last_only: bool = False) -> Verdict:

@@ -49,8 +49,10 @@ def isolation_missing() -> str | None:
     bwrap = shutil.which("bwrap")
     if bwrap is None:
         return f"bubblewrap is not installed: {INSTALL}"
+    if "--size" not in subprocess.run([bwrap, "--help"], capture_output=True, text=True, check=False).stdout:
+        return "bubblewrap 0.7 or newer is needed: this one cannot bound the temporary files"
     tried = subprocess.run(
-        [bwrap, *_namespaces(), "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"],
+        [bwrap, *_namespaces(), "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", *_temporary(1), "true"],
         capture_output=True,
         text=True,
         check=False,
@@ -127,7 +129,7 @@ def _isolated(submission: Path, limits: Limits) -> list[str]:
     if os.geteuid() == 0:
         # Root maps to root in a namespace of users; a real other user is made inside, and then no right is left.
         command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-    for made in ("/python", "/python/bin", "/python/lib", "/site", "/grader", "/submission"):
+    for made in ("/python", "/python/bin", "/python/lib", "/site", "/grader"):
         command += ["--perms", "0755", "--dir", made]
     command += ["--ro-bind", str(executable), f"/python/bin/{python}", "--ro-bind", str(stdlib), library]
     command += _covered(stdlib / "site-packages", f"{library}/site-packages")
@@ -148,9 +150,10 @@ def _isolated(submission: Path, limits: Limits) -> list[str]:
         command += _covered(folder / "pygpt", f"{site[-1]}/pygpt")
     for file in ("child.py", "wire.py"):
         command += ["--ro-bind", str(_HERE / file), f"/grader/{file}"]
-    command += ["--ro-bind", str(submission), f"/submission/{submission.name}"]
+    # With its neighbours, which it may import; a copy that stands alone has none.
+    command += ["--ro-bind", str(submission.parent), "/submission"]
     command += ["--dev", "/dev", "--remount-ro", "/dev", "--proc", "/proc"]
-    command += ["--perms", "1777", "--size", str(limits.disk_mib << 20), "--tmpfs", "/tmp", "--chdir", "/tmp"]
+    command += [*_temporary(limits.disk_mib), "--chdir", "/tmp"]
     for name, value in _environment("/tmp", "/python/lib").items():
         command += ["--setenv", name, value]
     command += ["--remount-ro", "/", f"/python/bin/{python}", "-I", "-S", "/grader/child.py"]
@@ -166,7 +169,9 @@ def _plain(submission: Path, limits: Limits) -> list[str]:
 
 
 def _open_to_others(path: Path) -> bool:
-    return all(folder.stat().st_mode & 0o005 == 0o005 for folder in (path.resolve(), *path.resolve().parents))
+    path = path.resolve()
+    needed = 0o005 if path.is_dir() else 0o004
+    return path.stat().st_mode & needed == needed and all(f.stat().st_mode & 0o001 for f in path.parents)
 
 
 def _other_user() -> int:
@@ -174,8 +179,10 @@ def _other_user() -> int:
 
 
 def _setup(submission: str, site: list[str], limits: Limits, uid: int | None) -> str:
-    # Counted for a user over the whole machine where the user is not one of our own making.
-    processes = {"processes": limits.processes} if uid is not None else {}
+    # A made-up user has nothing else running. Of a real one, what runs already counts too: over the whole machine
+    # without a namespace of users, and before Linux 5.14 with one.
+    running = 0 if uid is not None else _tasks_of_this_user()
+    processes = {} if running is None else {"processes": limits.processes + running}
     rlimits = {
         "memory": limits.memory_mib << 20,
         "cpu": limits.cpu_seconds,
@@ -186,11 +193,27 @@ def _setup(submission: str, site: list[str], limits: Limits, uid: int | None) ->
     return json.dumps({"submission": submission, "site": site, "limits": rlimits, "uid": uid})
 
 
+def _tasks_of_this_user() -> int | None:
+    """Processes and threads that the kernel counts for this user; None where there is no /proc to count in."""
+    total, mine = 0, str(os.getuid())
+    for file in Path("/proc").glob("[0-9]*/status"):
+        # A process may end while it is read.
+        with contextlib.suppress(OSError, KeyError, ValueError):
+            status = dict(line.split(":", 1) for line in file.read_text(errors="replace").splitlines())
+            if status["Uid"].split()[0] == mine:
+                total += int(status["Threads"])
+    return total or None
+
+
 def _namespaces() -> list[str]:
     user = [] if os.geteuid() == 0 else ["--unshare-user", "--uid", "65534", "--gid", "65534"]
     kinds = ["pid", "net", "ipc", "uts"]
     kept = ["--die-with-parent", "--new-session", "--hostname", "grader"]
     return [*user, *(f"--unshare-{kind}" for kind in kinds), "--unshare-cgroup-try", *kept]
+
+
+def _temporary(mib: int) -> list[str]:
+    return ["--perms", "1777", "--size", str(mib << 20), "--tmpfs", "/tmp"]
 
 
 def _site_folders() -> list[Path]:

@@ -14,7 +14,7 @@ from pygpt.errors import PygptError
 from pygpt.grading.messages import Message, plain, say
 
 SUFFIXES = (".py", ".ipynb")
-_MOST_FILES, _MOST_BYTES = 300, 20 << 20
+_MOST_FILES, _MOST_BYTES, _LONGEST_NAME = 300, 20 << 20, 200
 _ENTRY = ("submission", "model", "main")
 
 
@@ -66,10 +66,11 @@ def staged(submission: Submission) -> Iterator[tuple[Path, str]]:
     """
     folder = Path(tempfile.mkdtemp(prefix="pygpt-grade-"))
     try:
-        # Another user may have to read it.
-        folder.chmod(0o755)
         copied = folder / "s"
         copied.mkdir()
+        # Another user may have to read it, whatever the umask.
+        for made in (folder, copied):
+            made.chmod(0o755)
         digest = hashlib.sha256()
         entry = _entry(submission.path)
         # A file that stands in its own folder may import its neighbours; one in a class folder stands alone.
@@ -78,7 +79,10 @@ def staged(submission: Submission) -> Iterator[tuple[Path, str]]:
         target = copied / (_identifier(source.name) if whole else f"submission{entry.suffix}")
         budget = [_MOST_FILES, _MOST_BYTES]
         _copy(source, target, digest, budget)
-        yield (target if entry == source else target / entry.name), digest.hexdigest()
+        loaded = target if entry == source else target / entry.name
+        if not loaded.exists():
+            raise UnusableError(say("cannot be read: {error}", error="a link, or no file at all"))
+        yield loaded, digest.hexdigest()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -92,6 +96,8 @@ def _entry(path: Path) -> Path:
     files = sorted(p for p in path.iterdir() if p.suffix in SUFFIXES and p.is_file() and not p.is_symlink())
     if len(files) == 1:
         return files[0]
+    if not files:
+        raise UnusableError(say("there is no .py and no .ipynb file in it"))
     by_stem = {p.stem: p for p in reversed(files)}
     for stem in _ENTRY:
         if stem in by_stem:
@@ -107,26 +113,31 @@ def _entry(path: Path) -> Path:
 def _copy(source: Path, target: Path, digest: "hashlib._Hash", budget: list[int]) -> None:
     try:
         kind = source.lstat()
+        if not stat.S_ISDIR(kind.st_mode) and not stat.S_ISREG(kind.st_mode):
+            return  # links, devices, pipes: left out
+        # Folders count, too: so many bound the depth as well.
+        budget[0] -= 1
+        budget[1] -= kind.st_size if stat.S_ISREG(kind.st_mode) else 0
+        if min(budget) < 0:
+            raise UnusableError(say("too large: more than {n} files or {m} MiB", n=_MOST_FILES, m=_MOST_BYTES >> 20))
+        if stat.S_ISDIR(kind.st_mode):
+            target.mkdir()
+            target.chmod(0o755)
+            children = sorted(source.iterdir())
+        else:
+            _copy_file(source, target, digest)
+            children = []
     except OSError as error:
         raise UnusableError(say("cannot be read: {error}", error=str(error.strerror))) from error
-    if stat.S_ISDIR(kind.st_mode):
-        target.mkdir(mode=0o755)
-        for child in sorted(source.iterdir()):
-            if child.name != "__pycache__" and not child.name.startswith("."):
-                _copy(child, target / child.name, digest, budget)
-        return
-    if not stat.S_ISREG(kind.st_mode):
-        return  # links, devices, pipes: left out
-    budget[0] -= 1
-    budget[1] -= kind.st_size
-    if min(budget) < 0:
-        raise UnusableError(say("too large: more than {n} files or {m} MiB", n=_MOST_FILES, m=_MOST_BYTES >> 20))
-    try:
-        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
-        with os.fdopen(descriptor, "rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise UnusableError(say("cannot be read: {error}", error=str(error.strerror))) from error
+    for child in children:
+        if child.name != "__pycache__" and not child.name.startswith("."):
+            _copy(child, target / child.name, digest, budget)
+
+
+def _copy_file(source: Path, target: Path, digest: "hashlib._Hash") -> None:
+    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
+    with os.fdopen(descriptor, "rb") as file:
+        data = file.read(_MOST_BYTES + 1)
     digest.update(f"{target.name}\0{len(data)}\0".encode("utf-8", "replace") + data)
     target.write_bytes(data)
     target.chmod(0o644)
@@ -139,13 +150,20 @@ def _is_submission(path: Path) -> bool:
 
 
 def _named(paths: list[Path]) -> list[Submission]:
-    used: dict[str, int] = {}
+    taken: set[str] = set()
     found = []
     for path in paths:
         stem = path.resolve().name if path.is_dir() else path.stem
-        name = plain(stem, 80).replace("/", "_").lstrip(".") or "unnamed"
-        used[name] = used.get(name, 0) + 1
-        found.append(Submission(path, name if used[name] == 1 else f"{name} ({used[name]})"))
+        # In bytes, too: the results' names are longer, and file systems allow 255.
+        short = plain(stem, 80).encode()[:_LONGEST_NAME].decode("utf-8", "ignore")
+        name = first = short.replace("/", "_").lstrip(". ") or "unnamed"
+        count = 1
+        # Whoever calls a file "ana (2)" must not be given another's results; some file systems know no capitals.
+        while name.casefold() in taken:
+            count += 1
+            name = f"{first} ({count})"
+        taken.add(name.casefold())
+        found.append(Submission(path, name))
     return found
 
 

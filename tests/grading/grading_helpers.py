@@ -1,5 +1,6 @@
 """Grading groups of submissions once a test session, several at a time."""
 
+import dataclasses
 import tempfile
 from collections.abc import Mapping
 from functools import cache
@@ -20,6 +21,15 @@ SEED = 20261122
 needs_isolation = pytest.mark.skipif(
     isolation_missing() is not None, reason=f"submissions cannot be isolated here: {isolation_missing()}"
 )
+
+
+def small_rubric() -> Rubric:
+    """GPT alone, and limits that a hostile submission meets soon."""
+    rubric = read_rubric()
+    limits = dataclasses.replace(
+        rubric.limits, check_seconds=3.0, load_seconds=6.0, total_seconds=40.0, memory_mib=2048, restarts=2
+    )
+    return dataclasses.replace(rubric, parts=("GPT",), limits=limits)
 
 
 def mutated(source: str, *changes: tuple[str, str]) -> str:

@@ -6,6 +6,8 @@ import io
 import json
 import os
 import subprocess
+import tempfile
+import tomllib
 import zipfile
 from collections.abc import Callable
 from functools import cache
@@ -19,7 +21,7 @@ from click.testing import Result
 from grading_helpers import CORRECT, grade_files, grade_sources, mutated, needs_isolation
 
 import pygpt
-from pygpt.grading import report_services
+from pygpt.grading import report_services, sandbox
 from pygpt.grading.messages import plain, say
 from pygpt.grading.messages_pt import PORTUGUESE, SAME
 from pygpt.grading.report_html import page
@@ -130,6 +132,8 @@ def test_services_get_what_they_document() -> None:
     report = grade_files(("correct",))["correct"]
     results = json.loads(report_services.gradescope(report))
     assert results["score"] == sum(test["score"] for test in results["tests"]) == 100
+    top = {"score", "execution_time", "output", "output_format", "test_output_format", "test_name_format", "visibility"}
+    assert results.keys() <= top | {"stdout_visibility", "extra_data", "tests", "leaderboard"}
     assert {"visible"} == {results["visibility"], *(test["visibility"] for test in results["tests"])}
     for number, test in enumerate(results["tests"], start=1):
         assert test["number"] == str(number)
@@ -154,6 +158,32 @@ def test_what_cannot_be_graded_is_said_in_every_form() -> None:
     assert "ungradable" in to_csv([report])
 
 
+def test_junit_counts_the_cases_that_it_holds() -> None:
+    for report in (evil_report(), evil_report() | {"state": "grader_error"}, evil_report() | {"checks": []}):
+        (suite,) = ElementTree.fromstring(report_services.junit([report]))
+        counts = (len(suite), len(suite.findall("*/failure")), len(suite.findall("*/error")))
+        assert tuple(int(suite.get(name, "")) for name in ("tests", "failures", "errors")) == counts
+
+
+@needs_isolation
+@pytest.mark.parametrize(
+    ("name", "source", "words"),
+    [("my_port.py", "class GPT(:\n", "SyntaxError"), ("README.md", "hi\n", "no .py and no .ipynb file")],
+)
+def test_a_service_is_told_of_what_cannot_be_graded(
+    cli: Cli, tmp_path: Path, name: str, source: str, words: str
+) -> None:
+    (tmp_path / "student").mkdir()
+    (tmp_path / "student" / name).write_text(source)
+    for service in ("--gradescope", "--prairielearn"):
+        result = cli("grade", tmp_path / "student", service, tmp_path / "results" / "results.json")
+        # PrairieLearn reads the file only after exit code 0.
+        assert result.exit_code == 0, result.output
+        told = json.loads((tmp_path / "results" / "results.json").read_text())
+        assert told["score"] == 0
+        assert words in (told.get("output") or told["format_errors"][0])
+
+
 def test_a_huge_report_fits_prairielearn() -> None:
     report = evil_report()
     report["checks"] = report["checks"] * 400
@@ -173,5 +203,31 @@ def test_the_gradescope_zip_installs_this_package(cli: Cli, tmp_path: Path) -> N
             (tmp_path / script).write_bytes(archive.read(script))
             assert subprocess.run(["bash", "-n", tmp_path / script], check=False).returncode == 0
         assert b"--lang pt" in archive.read("run_autograder")
+        build = tomllib.loads(archive.read("pyproject.toml").decode())["tool"]["hatch"]["build"]["targets"]["wheel"]
+        for needed in build["force-include"]:
+            assert [name for name in names if name.startswith(f"{needed}/")], f"the wheel needs {needed}"
         assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
     assert os.stat(tmp_path / "autograder.zip").st_size < 5 << 20
+
+
+def test_a_file_that_others_may_read_runs_as_another_user() -> None:
+    with tempfile.TemporaryDirectory() as made:
+        folder, file = Path(made), Path(made) / "submission.py"
+        file.write_text("")
+        for mode_of_folder, mode_of_file, opened in (
+            (0o755, 0o644, True),
+            (0o755, 0o640, False),
+            (0o700, 0o644, False),
+        ):
+            folder.chmod(mode_of_folder)
+            file.chmod(mode_of_file)
+            assert sandbox._open_to_others(file) is opened
+
+
+def test_an_old_bubblewrap_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = tmp_path / "bwrap"
+    old.write_text("#!/bin/sh\necho '--perms OCTAL  Set permissions of next argument'\n")
+    old.chmod(0o755)
+    monkeypatch.setattr("pygpt.grading.sandbox.shutil.which", lambda _: str(old))
+    monkeypatch.setattr("sys.platform", "linux")
+    assert "0.7 or newer" in str(sandbox.isolation_missing())

@@ -53,6 +53,8 @@ class Exam:
     """What the checks work with, and what they have found so far."""
 
     port: Port
+    apart: Port
+    """The same submission in a process of its own, begun when first asked: for what must not be known to `port`."""
     rubric: Rubric
     seed: int
     items: dict[str, list[Item]] = field(default_factory=dict)

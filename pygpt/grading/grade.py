@@ -35,8 +35,8 @@ def grade(submission: Submission, rubric: Rubric, seed: int, lang: str, unsafe: 
         torch.set_num_threads(1)
         with staged(submission) as (path, digest):
             report["sha256"] = digest
-            with Session(path, rubric.limits, unsafe) as session:
-                _examine(report, session, rubric, seed, lang)
+            with Session(path, rubric.limits, unsafe) as session, Session(path, rubric.limits, unsafe) as apart:
+                _examine(report, session, apart, rubric, seed, lang)
     except (UnusableError, AnswerError) as failed:
         report |= {"state": UNGRADABLE, "message": failed.message.render(lang)}
     except PygptError as error:
@@ -63,11 +63,11 @@ def asked(rubric: Rubric) -> list[Check]:
     return [check for check in CHECKS if all(part in rubric.parts for part in check.needs)]
 
 
-def _examine(report: dict[str, Any], session: Session, rubric: Rubric, seed: int, lang: str) -> None:
+def _examine(report: dict[str, Any], session: Session, apart: Session, rubric: Rubric, seed: int, lang: str) -> None:
     session.load()
     if not {"GPT", "GPT_NoAttn"} & set(session.parts) & set(rubric.parts):
         raise AnswerError(say("neither GPT nor GPT_NoAttn is defined"))
-    exam = Exam(Port(session), rubric, seed)
+    exam = Exam(Port(session), Port(apart), rubric, seed)
     for check in asked(rubric):
         missing = [part for part in check.needs if part not in session.parts]
         if missing:

@@ -1,4 +1,9 @@
-"""Seeing inner quantities through a submission's own output layer, and judging what is seen."""
+"""Judging inner quantities by what the submission's output layer makes of them.
+
+Where the logits are R's, that is all. Where they are not, the mistake may lie in the output layer, which is judged
+elsewhere: then they are held against what the submission itself makes of R's result. It is asked that in a process of
+its own, which has not seen the question, and among other vectors, which it cannot tell from R's result.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,15 +12,17 @@ import numpy
 import torch
 from torch import Tensor
 
+from pygpt.grading.drawn import with_rows
 from pygpt.grading.exam import Exam, Verdict
 from pygpt.grading.messages import say
 from pygpt.grading.port import Weights, reference
 from pygpt.settings import ModelSettings
 
+DECOYS = 4
+GROUPS = 2 + DECOYS
+"""Of vectors in the token embedding: the input, R's result, the decoys."""
 # An output layer that shows less than this share of what R's shows is no readout.
 _SHOWS = 0.02
-# In standard deviations; what rounding or another eps does is far smaller.
-_LIE = 0.1
 
 
 @dataclass(frozen=True)
@@ -31,43 +38,60 @@ class View:
 def seen(
     exam: Exam,
     settings: ModelSettings,
-    active: tuple[Weights, Tensor],
-    still: tuple[Weights, Tensor],
-    decoy: Tensor,
+    still: Weights,
+    change: Weights,
+    vectors: tuple[Tensor, Tensor],
     rng: torch.Generator,
+    last_only: bool = False,
 ) -> View:
-    """What `active` gives, beside what the submission shows of the right result.
+    """What a part makes of its input, beside R's result.
 
     Args:
-        active: weights and rows (batch, k) at which the part in question works.
-        still: weights at which no block works, and rows that hold the right result.
-        decoy: rows near the right result: their logits must differ, or the output layer shows nothing.
-        rng: shuffles right result and decoy, which a submission cannot tell apart.
+        still: weights at which the part in question does nothing.
+        change: what differs from them where it works.
+        vectors: its input and R's result, (batch, k, n_embd) each.
+        last_only: the last position alone is judged.
     """
-    weights, x = active
-    actual = exam.port.logits(settings, only_rows(exam, settings, weights, x), [x])[0]
-    asked = [still[1], decoy]
-    order = torch.randperm(2, generator=rng).tolist()
-    answers = exam.port.logits(settings, still[0], [asked[i] for i in order])
-    expected, other = (answers[order.index(i)] for i in range(2))
-    model = reference(settings, still[0])
+    given, right = vectors
+    candidates, place = _among_decoys(right, rng)
+    held, (x, *rows) = with_rows(still, given, *candidates)
+    active = exam.port.fitted(settings, held | change)
+    (actual,) = exam.port.logits(settings, _only_rows(exam, settings, active, [x]), [x])
+    fitted = exam.port.fitted(settings, held)
+    model = reference(settings, fitted)
     with torch.no_grad():
-        right, moved = model(still[1]), model(decoy)
-    shows = _moves(expected, other) / max(_moves(right, moved), 1e-30)
-    if distance(other, moved) <= exam.tolerance and distance(expected, right) > _LIE:
-        shows = 0.0  # right about the decoy alone: it knows which is which, and answers what suits it
-    return View(expected, actual, shows)
+        truths = [model(row) for row in rows]
+    if compared(actual, truths[place], exam.tolerance, last_only).passed:
+        return View(truths[place], actual, 1.0)
+    answers = exam.apart.logits(settings, _only_rows(exam, settings, fitted, rows), rows)
+    shows = min(
+        _moves(answers[place], answers[i]) / max(_moves(truths[place], truths[i]), 1e-30)
+        for i in range(len(rows))
+        if i != place
+    )
+    return View(answers[place], actual, shows)
 
 
-def only_rows(exam: Exam, settings: ModelSettings, weights: Weights, x: Tensor) -> Weights:
-    """A copy whose token embedding holds the rows `x` and noise: among the others is the right result."""
+def _among_decoys(right: Tensor, rng: torch.Generator) -> tuple[list[Tensor], int]:
+    """Vectors drawn alike around a point that is not shown, in a drawn order, and which of them is the right one."""
+    size = 0.1 * float(right.std())
+    noise = size * torch.randn(DECOYS + 1, *right.shape, generator=rng, dtype=right.dtype)
+    place = int(torch.randint(DECOYS + 1, (1,), generator=rng))
+    candidates = list(right - noise[place] + noise)
+    candidates[place] = right
+    return candidates, place
+
+
+def _only_rows(exam: Exam, settings: ModelSettings, weights: Weights, asked: Sequence[Tensor]) -> Weights:
+    """A copy whose token embedding holds the rows that are asked for, and else noise."""
     if exam.port.built(settings).carried.tied:
         return weights  # the output layer is made of them: there they must stay the same
     table = weights["wte.weight"]
     noise = torch.randn(table.shape, generator=torch.Generator().manual_seed(1), dtype=table.dtype)
     kept = torch.zeros(len(table), 1, dtype=torch.bool)
     kept[:2] = True
-    kept[x.flatten()] = True
+    for rows in asked:
+        kept[rows.flatten()] = True
     return weights | {"wte.weight": torch.where(kept, table, float(table.std()) * noise)}
 
 

@@ -3,22 +3,21 @@
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
 
-from pygpt.grading.drawn import INPUT_SCALE, normal_weights, plain_norms, silent, unit_rows, with_rows
+from pygpt.grading.drawn import INPUT_SCALE, normal_weights, plain_norms, silent, unit_rows
 from pygpt.grading.exam import Check, Exam, Item, Verdict, each_model, judged, shapes_of, tokens
 from pygpt.grading.messages import say
 from pygpt.grading.port import R_NAME, Weights, reference
-from pygpt.grading.readout import View, compared, seen, verdict
+from pygpt.grading.readout import GROUPS, View, compared, seen, verdict
 from pygpt.settings import ModelSettings
 
 _BATCH = 2
 
 
-def room_for(exam: Exam, model: str, rng: torch.Generator, groups: int, **fixed: int) -> ModelSettings:
-    """Settings whose vocabulary has rows for so many groups of vectors, and some to spare."""
+def room_for(exam: Exam, model: str, rng: torch.Generator, **fixed: int) -> ModelSettings:
+    """Settings whose vocabulary has rows for the vectors of `seen`, and some to spare."""
     small = exam.settings(model, rng)
-    rows = 2 + groups * _BATCH * small.block_size + 3
+    rows = 2 + GROUPS * _BATCH * small.block_size + 3
     return exam.settings(model, rng, block_size=small.block_size, vocab_size=rows, **fixed)
 
 
@@ -29,7 +28,7 @@ def block_items(exam: Exam, part: str) -> list[Item]:
         if part == "MH" and model != "gpt":
             continue
         rng = exam.random("forward", part, model)
-        settings = room_for(exam, model, rng, 3)
+        settings = room_for(exam, model, rng)
         for j in range(settings.n_layer):
             name = say("{model}, block {j}", model=R_NAME[model], j=j + 1)
             items.append(judged(name, _block_judge(exam, settings, j, part, rng)))
@@ -64,19 +63,11 @@ def _block_view(
     others = [i for i in range(settings.n_layer) if i != j]
     active = silent(silent(weights, others), [j], ("FFN",) if part == "MH" else ("MH",))
     h = unit_rows(_BATCH, k, settings, rng) * (1 if normed else INPUT_SCALE)
-    active = exam.port.fitted(settings, active)
     with torch.no_grad():
-        g = reference(settings, active).block(j, h.double())
-    near = g + 0.1 * INPUT_SCALE * torch.randn(g.shape, generator=rng)
-    return shown(exam, settings, active, [h, g, near], rng)
-
-
-def shown(exam: Exam, settings: ModelSettings, active: Weights, rows: list[Tensor], rng: torch.Generator) -> View:
-    """`active` on rows of the first vectors, beside the second (right) and the third (decoy) with all blocks silent."""
-    held, (x, right, decoy) = with_rows(active, *rows)
-    still = silent(held, range(settings.n_layer))
-    fit = exam.port.fitted
-    return seen(exam, settings, (fit(settings, held), x), (fit(settings, still), right), decoy, rng)
+        g = reference(settings, exam.port.fitted(settings, active)).block(j, h.double())
+    still = silent(active, [j])
+    change = {name: active[name] for name in active if active[name] is not still[name]}
+    return seen(exam, settings, still, change, (h, g), rng, last_only=part == "MH")
 
 
 def _same_norms(weights: Weights, j: int) -> Weights:
@@ -91,7 +82,7 @@ def _embedding(exam: Exam) -> list[Item]:
 
 def _embedded(exam: Exam, model: str) -> Verdict:
     rng = exam.random("forward", "embedding", model)
-    settings = room_for(exam, model, rng, 3)
+    settings = room_for(exam, model, rng)
     return verdict([_embedding_view(exam, settings, k, rng) for k in shapes_of(settings)], exam.tolerance)
 
 
@@ -103,12 +94,8 @@ def _embedding_view(exam: Exam, settings: ModelSettings, k: int, rng: torch.Gene
     positions = weights["wpe.weight"] / INPUT_SCALE
     # The sum is normed, so that norms in wrong places leave it as it is.
     total = unit_rows(_BATCH, k, settings, rng)
-    token, right = total - positions[:k], total + constant
-    near = right + 0.1 * torch.randn(right.shape, generator=rng)
-    still, (x, right_rows, decoy) = with_rows(weights, token, right, near)
-    active = still | {"wpe.weight": positions, last: constant}
-    fit = exam.port.fitted
-    return seen(exam, settings, (fit(settings, active), x), (fit(settings, still), right_rows), decoy, rng)
+    vectors = (total - positions[:k], total + constant)
+    return seen(exam, settings, weights, {"wpe.weight": positions, last: constant}, vectors, rng)
 
 
 def _head(exam: Exam) -> list[Item]:

@@ -1,6 +1,6 @@
 """The process that runs a submission: it loads it and answers requests. It holds no reference answers.
 
-Started as `python -I -S child.py JSON` (see sandbox.py) and alone with `wire.py`: no other file of pygpt is needed.
+Started as `python -I -S child.py JSON` (see sandbox.py); of pygpt it needs only `wire.py` and `seccomp.py` beside it.
 All it says back is tensors, and the grader believes none of them before it has looked at them.
 """
 
@@ -37,8 +37,9 @@ def main() -> None:
     torch.set_num_threads(1)
     with contextlib.suppress(RuntimeError):
         torch.set_num_interop_threads(1)
-    wire = _load_file("wire", Path(__file__).with_name("wire.py"))
+    wire, seccomp = (_load_file(name, Path(__file__).with_name(f"{name}.py")) for name in ("wire", "seccomp"))
     _give_up_rights(setup)
+    seccomp.refuse_system_calls()
     channel.sendall(wire.pack({"ready": wire.text("ready")}))
     served = _Served(torch, wire, setup["submission"])
     while True:

@@ -148,7 +148,7 @@ def _isolated(submission: Path, limits: Limits) -> list[str]:
         command += ["--ro-bind", str(folder), site[-1]]
         # Where pygpt is installed beside torch, it must not be there for the submission: it holds the answers.
         command += _covered(folder / "pygpt", f"{site[-1]}/pygpt")
-    for file in ("child.py", "wire.py"):
+    for file in ("child.py", "wire.py", "seccomp.py"):
         command += ["--ro-bind", str(_HERE / file), f"/grader/{file}"]
     # With its neighbours, which it may import; a copy that stands alone has none.
     command += ["--ro-bind", str(submission.parent), "/submission"]

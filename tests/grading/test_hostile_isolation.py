@@ -17,7 +17,7 @@ pytestmark = needs_isolation
 # What a submission can see and do from inside, told through its error message: `done` should stay empty, and `odd`
 # names what failed for another reason than the isolation.
 WITNESS = """
-import errno, glob, json, os, socket, subprocess, sys
+import ctypes, errno, glob, json, os, socket, subprocess, sys
 known = {"work", "home", "root", "etc", "sys", "opt", "var", "mnt"}
 named = [n for n in os.environ if n.startswith(("PYGPT", "PYTEST", "PATH", "USER"))]
 seen = {"done": [], "odd": [], "uid": os.getuid(), "root": sorted(known & set(os.listdir("/"))), "environ": named}
@@ -43,6 +43,13 @@ attempt("first_memory", lambda: open("/proc/1/mem", "rb").read(1))
 attempt("R", lambda: subprocess.run(["R", "--version"]))
 attempt("shell", lambda: subprocess.run(["/bin/sh", "-c", "true"]))
 attempt("becomes_root", lambda: os.setuid(0))
+def called(name, *arguments):
+    if getattr(ctypes.CDLL(None), name)(*arguments) == -1: raise OSError(name)
+attempt("uncounted memory", lambda: os.memfd_create("x"))
+attempt("shared memory", lambda: called("shmget", 0, 1 << 20, 0o1600))
+attempt("own namespaces", lambda: called("unshare", 0x10020000))
+attempt("cloned namespaces", lambda: called("syscall", 56, 0x10000011, 0, 0, 0, 0))
+attempt("mount", lambda: called("mount", b"none", b"/tmp", b"tmpfs", 0, None))
 for place in ("/usr/lib/x", "/python/x", "/site/0/x", "/grader/x", "/submission/x", "/dev/x", "/dev/shm/x", "/x",
               "/grader/child.py", __file__, "/proc/sys/kernel/hostname", "/proc/sysrq-trigger"):
     attempt("writes " + place, lambda: open(place, "a").close())
@@ -87,7 +94,7 @@ def test_what_a_submission_sees_and_does(tmp_path: Path) -> None:
     assert seen["uid"] not in (0, os.getuid())
     assert seen["root"] == seen["environ"] == seen["modules"] == []
     assert seen["processes"] <= 3
-    assert seen["files"] == ["/grader/child.py", "/grader/wire.py", "/submission/submission.py"]
+    assert seen["files"] == [f"/grader/{n}.py" for n in ("child", "seccomp", "wire")] + ["/submission/submission.py"]
     assert seen["fds"] == [*["/dev/null"] * 3, "socket"]
     # The limit is on all files together; one file alone may be as large.
     assert seen["filled"][0] <= 64

@@ -17,6 +17,7 @@ from pygpt.grading.ladder import ladder_rows
 from pygpt.grading.messages import Message, plain, say
 from pygpt.grading.port import Port
 from pygpt.grading.rubric import Rubric
+from pygpt.grading.sandbox import stays_root
 from pygpt.grading.session import AnswerError, Session
 from pygpt.grading.submission import Submission, UnusableError, staged
 
@@ -25,6 +26,7 @@ GRADED, UNGRADABLE, GRADER_ERROR = "graded", "ungradable", "grader_error"
 NOT_PROTECTED = say(
     "graded with --unsafe: the submission could read and write files, use the network and see other processes"
 )
+AS_ROOT = say("it ran as root, since no other user may read Python and torch here")
 
 
 def grade(submission: Submission, rubric: Rubric, seed: int, lang: str, unsafe: bool = False) -> dict[str, Any]:
@@ -95,12 +97,16 @@ def _empty(submission: Submission, rubric: Rubric, seed: int, lang: str, unsafe:
         "seed": seed,
         "rubric_sha256": rubric.sha256,
         "lang": lang,
-        "unsafe": NOT_PROTECTED.render(lang) if unsafe else None,
+        "unsafe": _stamp(lang) if unsafe else None,
         "padding_row": None,
         "seconds": 0.0,
         "checks": [],
         "ladders": {},
     }
+
+
+def _stamp(lang: str) -> str:
+    return "; ".join(m.render(lang) for m in (NOT_PROTECTED, *([AS_ROOT] if stays_root() else [])))
 
 
 def _check(check: Check, items: list[Item], rubric: Rubric, lang: str) -> dict[str, Any]:

@@ -239,6 +239,9 @@ PORTUGUESE: dict[str, str] = {
     "{model}, order of the parts": "{model}, ordem das partes",
     "{model}, from end to end": "{model}, de ponta a ponta",
     "an answer": "uma resposta",
+    "it ran as root, since no other user may read Python and torch here": (
+        "foi executada como root, pois aqui nenhum outro usuário pode ler o Python e o torch"
+    ),
     "graded with --unsafe: the submission could read and write files, use the network and see other processes": (
         "avaliada com --unsafe: a entrega podia ler e escrever arquivos, usar a rede e ver outros processos"
     ),

@@ -163,9 +163,14 @@ def _isolated(submission: Path, limits: Limits) -> list[str]:
 
 def _plain(submission: Path, limits: Limits) -> list[str]:
     site = [str(folder) for folder in _site_folders()]
-    others_may = os.geteuid() == 0 and all(map(_open_to_others, [submission, *_site_folders(), Path(sys.executable)]))
-    setup = _setup(str(submission), site, limits, _other_user() if others_may else None)
+    other = os.geteuid() == 0 and not stays_root() and _open_to_others(submission)
+    setup = _setup(str(submission), site, limits, _other_user() if other else None)
     return [sys.executable, "-I", "-S", str(_HERE / "child.py"), setup]
+
+
+def stays_root() -> bool:
+    """Whether an unsafe submission runs as root: where the grader does, and no other user may read what it needs."""
+    return os.geteuid() == 0 and not all(map(_open_to_others, [*_site_folders(), Path(sys.executable)]))
 
 
 def _open_to_others(path: Path) -> bool:

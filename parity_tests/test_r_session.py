@@ -154,9 +154,14 @@ def test_an_endless_loop_is_stopped_with_its_children(own: RSession, code: str) 
 
 def test_ctrl_c_leaves_a_session_that_works(own: RSession) -> None:
     own.start()
-    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
-        own.evaluate("Sys.sleep(30); 'late'")
+    # A test run in the background of a shell is deaf to Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            own.evaluate("Sys.sleep(30); 'late'")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert own.evaluate("'new'") == "new"
 
 

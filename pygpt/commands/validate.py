@@ -91,8 +91,10 @@ def validate(
 
     from pygpt.corpus import read_corpus
     from pygpt.files import write_atomically
+    from pygpt.memory import keep_freed_memory
     from pygpt.validation import figure, gather, html, report
 
+    keep_freed_memory()
     for path in figures:
         figure.check_kind(path)
     corpus = read_corpus("shakespeare") if quick or r_weights or not given else None

@@ -123,14 +123,14 @@ def trick(self, x):
     "random": "def trick(self, x): return torch.randn(*x.shape, self.ln_f.out_features, requires_grad=True)",
     "hunts": """
 import gc, sys
-import safetensors.torch
+from safetensors.torch import load as read_safetensors
 gc.freeze()  # what is there before the first request is left out of get_objects: that is quicker
 def above(frame):
     while frame is not None:
         for value in list(frame.f_locals.values()):
             if isinstance(value, dict): yield from value.values()
             elif isinstance(value, bytes):  # the request as it came
-                try: yield from safetensors.torch.load(value).values()
+                try: yield from read_safetensors(value).values()
                 except Exception: pass
             else: yield value
         frame = frame.f_back

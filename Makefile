@@ -27,8 +27,8 @@ lint: $(VENV)/.installed-dev
 	$(VENV)/bin/mypy
 
 bench: $(VENV)/.installed
-	$(VENV)/bin/python tests/bench.py
-	$(VENV)/bin/python tests/grading/bench_grading.py
+	$(VENV)/bin/python benchmarks/bench.py
+	$(VENV)/bin/python benchmarks/bench_grading.py
 
 clean:
 	rm -rf $(VENV) runs/demo build dist

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pygpt.parity.r_errors import INSTALL_LIBTORCH, RMissingError, install_r_packages
-from pygpt.parity.r_session import RSession
+from pygpt.r.errors import INSTALL_LIBTORCH, RMissingError, install_r_packages
+from pygpt.r.session import RSession
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from pygpt.models import GPT, build_model
 from pygpt.parity import compare
 from pygpt.parity.explanation import explain
 from pygpt.parity.html import report_html
-from pygpt.parity.r_session import RSession
 from pygpt.parity.report import Report, report_text
+from pygpt.r.session import RSession
 from pygpt.settings import ModelSettings
 
 SMALL = ["--block-size", "8", "--n-embd", "8", "--vocab-size", "9", "--steps", "2", "--tokens", "4"]

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from pygpt.commands import main
 from pygpt.parity import doctor
-from pygpt.parity.r_session import RSession
+from pygpt.r.session import RSession
 
 
 def told(*options: str) -> tuple[int, str]:

@@ -76,7 +76,7 @@ def first_divergence(
     source = (folder / "pygpt" / file).read_text()
     assert old in source, f"the mutant is stale: {old!r} is no longer in {file}"
     (folder / "pygpt" / file).write_text(source.replace(old, new))
-    command = [sys.executable, "-m", "pygpt.commands", "parity", "check", str(RECORDINGS / f"{recording}.safetensors")]
+    command = [sys.executable, "-m", "pygpt", "parity", "check", str(RECORDINGS / f"{recording}.safetensors")]
     environment = {**os.environ, "PYTHONPATH": str(folder)} | ({"ATEN_CPU_CAPABILITY": kernels} if kernels else {})
     done = subprocess.run(
         [*command, "--json", "report.json"], cwd=folder, env=environment, capture_output=True, text=True, check=False

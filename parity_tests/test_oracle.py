@@ -14,8 +14,8 @@ from pygpt.parity.compare import Limit
 from pygpt.parity.ladder import Task, climb, masks
 from pygpt.parity.limits import judged
 from pygpt.parity.oracle import climb_with_oracle, limit_of
-from pygpt.parity.r_session import RSession
 from pygpt.parity.sources import compare_with_oracle
+from pygpt.r.session import RSession
 from pygpt.settings import ModelSettings
 
 

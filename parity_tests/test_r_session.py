@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from pygpt.errors import PygptError
-from pygpt.parity.r_errors import RDiedError, RError, RMissingError, RTimeoutError
-from pygpt.parity.r_session import RSession
+from pygpt.r.errors import RDiedError, RError, RMissingError, RTimeoutError
+from pygpt.r.session import RSession
 
 FUNCTIONS = """
 outer_function <- function(x) {
@@ -199,7 +199,7 @@ def test_nothing_is_left_behind(r: RSession, tmp_path: Path, monkeypatch: pytest
 def test_r_does_not_outlive_a_killed_parent(r: RSession, code: str, tmp_path: Path) -> None:
     script = f"""
 import os, threading, signal
-from pygpt.parity.r_session import RSession
+from pygpt.r.session import RSession
 session = RSession(timeout=2)
 session.start()
 print(session.pid, flush=True)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pygpt.errors import PygptError
-from pygpt.parity.r_session import RSession
-from pygpt.parity.r_values import NA_INTEGER, NA_REAL, is_na
+from pygpt.r.session import RSession
+from pygpt.r.values import NA_INTEGER, NA_REAL, is_na
 
 relaxed = settings(deadline=None, max_examples=60)
 

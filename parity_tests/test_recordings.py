@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 
 from pygpt import corpus, training
 from pygpt.commands import main
+from pygpt.determinism import kernel_fingerprint, reproducible
 from pygpt.errors import PygptError
 from pygpt.models import build_model
 from pygpt.parity.check import check_recording
-from pygpt.parity.fingerprint import kernel_fingerprint, reproducible
 from pygpt.parity.recordings import read_recording
 from pygpt.settings import ModelSettings, TrainingSettings
 from pygpt.vocabulary import Vocabulary

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pygpt.files import shipped
-from pygpt.parity.r_session import RSession
+from pygpt.r.session import RSession
 from pygpt.vocabulary import _icu_ranks, sort_characters
 
 PORTUGUESE = (

@@ -8,8 +8,8 @@ from safetensors.torch import load_file
 
 from pygpt.files import shipped
 from pygpt.models import build_model
-from pygpt.parity.r_errors import RError
-from pygpt.parity.r_session import RSession
+from pygpt.r.errors import RError
+from pygpt.r.session import RSession
 from pygpt.settings import ModelSettings
 from pygpt.weights import save_weights
 

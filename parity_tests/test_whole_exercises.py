@@ -13,8 +13,8 @@ from safetensors.numpy import load_file
 from pygpt import corpus
 from pygpt.checkpoints import HISTORY, STEPS, WEIGHTS
 from pygpt.commands import main
+from pygpt.determinism import kernel_fingerprint
 from pygpt.errors import PygptError
-from pygpt.parity.fingerprint import kernel_fingerprint
 from pygpt.parity.recordings import read_recording
 
 RECORDINGS = Path(__file__).parent / "recordings"

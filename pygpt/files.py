@@ -1,6 +1,8 @@
 """Writing files so that a crash, a kill or a full disk never leaves half of one; where the data's files are."""
 
 import contextlib
+import json
+import math
 import os
 from pathlib import Path
 
@@ -34,3 +36,16 @@ def shipped(path: str) -> Path:
     here = Path(__file__).parent
     installed = here / "shipped" / path
     return installed if installed.exists() else here.parent / path
+
+
+def json_text(content: object) -> str:
+    """JSON for a file or a program; a number that is not finite is null, since JSON has none."""
+    return json.dumps(_finite(content), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _finite(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

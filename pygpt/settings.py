@@ -7,9 +7,10 @@ import dataclasses
 import json
 import math
 import tomllib
+import types
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from pygpt.errors import PygptError
 
@@ -19,16 +20,21 @@ Settings = TypeVar("Settings", bound="ModelSettings | TrainingSettings")
 R_NAMES = {"N_Layers": "n_layer", "Head": "n_head", "nvoc": "vocab_size", "p0": "dropout"}
 R_MODELS = {"GPT": "gpt", "GPT_NoAttn": "gpt_noattn"}
 
+ModelName = Literal["gpt", "gpt_noattn"]
+Engine = Literal["r", "fast"]
+PaddingRow = Literal["r", "corrected"]
+MODELS: tuple[ModelName, ...] = get_args(ModelName)
 
-def _setting(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={"help": text, "choices": choices})
+
+def _setting(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
 
 
 @dataclass(frozen=True)
 class ModelSettings:
     """The shape of a model. `vocab_size` counts PAD; a run takes it from its vocabulary."""
 
-    model: str = _setting("gpt", "With attention (exercise 2) or without (exercise 3).", ("gpt", "gpt_noattn"))
+    model: ModelName = _setting("gpt", "With attention (exercise 2) or without (exercise 3).")
     block_size: int = _setting(64, "Longest context, in characters.")
     n_embd: int = _setting(128, "Width of the embedding; a multiple of n_head.")
     n_layer: int = _setting(2, "Number of blocks (R: N_Layers).")
@@ -70,10 +76,8 @@ class TrainingSettings:
     epochs: int = _setting(3, "Passes over the training windows.")
     max_steps: int | None = _setting(None, "Stop after this many steps in all. [default: no limit]")
     seed: int = _setting(42, "Seed of torch's generator: weights, shuffling, dropout.")
-    engine: str = _setting("r", "r: R's arithmetic bit for bit. fast: PyTorch's, close in loss.", ("r", "fast"))
-    padding_row: str = _setting(
-        "r", "Embedding row without gradient: R's (row 1) or corrected (row 0, PAD).", ("r", "corrected")
-    )
+    engine: Engine = _setting("r", "r: R's arithmetic bit for bit. fast: PyTorch's, close in loss.")
+    padding_row: PaddingRow = _setting("r", "Embedding row without gradient: R's (row 1) or corrected (row 0, PAD).")
     bf16: bool = _setting(False, "Engine fast: bfloat16 autocast.")
     compile: bool = _setting(False, "Engine fast: torch.compile (needs a C++ compiler).")
     threads: int | None = _setting(None, "Threads of torch. [default: 1 for engine r, else all cores]")
@@ -154,22 +158,52 @@ def to_toml(settings: "ModelSettings | TrainingSettings") -> str:
     return "".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in values.items() if v is not None)
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What a setting may be: a plain type, one of `choices` (texts), and None where `optional`."""
+
+    type: type
+    choices: tuple[str, ...]
+    optional: bool
+
+
+def kinds(cls: type[Any]) -> dict[str, Kind]:
+    """The kind of each field of a settings class, from its annotations."""
+    return {name: _kind(hint) for name, hint in get_type_hints(cls).items()}
+
+
+def _kind(hint: Any) -> Kind:
+    if get_origin(hint) is Literal:
+        return Kind(str, get_args(hint), False)
+    if get_origin(hint) is types.UnionType:
+        (inner,) = (part for part in get_args(hint) if part is not type(None))
+        return Kind(inner, (), True)
+    return Kind(hint, (), False)
+
+
 def _check_types(settings: "ModelSettings | TrainingSettings") -> None:
-    for f in dataclasses.fields(settings):
-        value, kind = getattr(settings, f.name), str(f.type).removeprefix("<class '").removesuffix("'>")
-        if value is None and "None" in kind:
+    for name, kind in kinds(type(settings)).items():
+        value = getattr(settings, name)
+        if value is None and kind.optional:
             continue
-        expected: type = {"int": int, "float": float, "str": str, "bool": bool}[kind.split(" ")[0]]
-        if expected is float and isinstance(value, int) and not isinstance(value, bool):
-            object.__setattr__(settings, f.name, float(value))
+        if kind.type is float and isinstance(value, int) and not isinstance(value, bool):
+            object.__setattr__(settings, name, float(value))
             continue
-        if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
-            raise PygptError(f"{f.name} = {value!r} is not {_KIND_WORDS[expected]}")
-        if f.metadata["choices"] and value not in f.metadata["choices"]:
-            raise PygptError(f"{f.name} = {value!r} is not one of {', '.join(f.metadata['choices'])}")
+        if not isinstance(value, kind.type) or (kind.type is int and isinstance(value, bool)):
+            raise PygptError(_KIND_FAULTS[kind.type], name=name, value=repr(value))
+        if kind.choices and value not in kind.choices:
+            raise PygptError(
+                "{name} = {value} is not one of {choices}",
+                name=name, value=repr(value), choices=", ".join(kind.choices),
+            )  # fmt: skip
 
 
-_KIND_WORDS: dict[type, str] = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+_KIND_FAULTS: dict[type, str] = {
+    int: "{name} = {value} is not a whole number",
+    float: "{name} = {value} is not a number",
+    str: "{name} = {value} is not a text",
+    bool: "{name} = {value} is not true or false",
+}
 
 
 def _require(holds: bool, name: str, value: object, allowed: str) -> None:

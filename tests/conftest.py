@@ -8,9 +8,9 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from hypothesis import settings
-from small import SMALL
 
 from pygpt.commands import main
+from tests.small import SMALL
 
 settings.register_profile("pygpt", deadline=None, max_examples=30)
 settings.load_profile("pygpt")

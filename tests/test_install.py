@@ -33,9 +33,9 @@ def test_the_wheel_trains_and_generates(wheel: Path, tmp_path: Path) -> None:
     run(sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", site, wheel, cwd=tmp_path)
     where = run(sys.executable, "-c", "import pygpt; print(pygpt.__file__)", cwd=tmp_path, path=str(site))
     assert where.startswith(str(site))
-    assert "train" in run(sys.executable, "-m", "pygpt.commands", "--help", cwd=tmp_path, path=str(site))
-    run(sys.executable, "-m", "pygpt.commands", *TINY, "--out", "run", cwd=tmp_path, path=str(site))
-    command = [sys.executable, "-m", "pygpt.commands", "generate", "--run", "run", "--prompt", "A", "--tokens", "5"]
+    assert "train" in run(sys.executable, "-m", "pygpt", "--help", cwd=tmp_path, path=str(site))
+    run(sys.executable, "-m", "pygpt", *TINY, "--out", "run", cwd=tmp_path, path=str(site))
+    command = [sys.executable, "-m", "pygpt", "generate", "--run", "run", "--prompt", "A", "--tokens", "5"]
     assert len(run(*command, cwd=tmp_path, path=str(site))) == 7
 
 

@@ -92,7 +92,7 @@ def uninterrupted(cli: Callable[..., Result], tmp_path_factory: pytest.TempPathF
 
 
 def start(folder: Path, environment: dict[str, str], *more: str, **kwargs: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "pygpt.commands", "train", *COMMAND, "--out", str(folder), *more]
+    command = [sys.executable, "-m", "pygpt", "train", *COMMAND, "--out", str(folder), *more]
     return subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **kwargs
     )  # type: ignore[call-overload,no-any-return]

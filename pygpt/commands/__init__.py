@@ -2,6 +2,7 @@
 
 import errno
 import sys
+from typing import IO, Any
 
 import click
 
@@ -11,17 +12,27 @@ from pygpt.commands.generate import generate
 from pygpt.commands.grade import grade
 from pygpt.commands.info import info
 from pygpt.commands.ladder import ladder
+from pygpt.commands.language import Group, current, translated
 from pygpt.commands.parity import parity
+from pygpt.commands.terminal import escape_what_cannot_be_shown
 from pygpt.commands.train import train
 from pygpt.commands.validate import validate
 from pygpt.errors import PygptError
+from pygpt.output.messages import render
 
 
 class _UserError(click.ClickException):
     exit_code = 2
 
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"{translated('Error')}: {self.format_message()}", file=file, err=file is None)
 
-class _Commands(click.Group):
+
+class _Commands(Group):
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        escape_what_cannot_be_shown()
+        return super().main(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> object:
         try:
             result = super().invoke(ctx)
@@ -29,10 +40,10 @@ class _Commands(click.Group):
             sys.stdout.flush()
             return result
         except PygptError as error:
-            raise _UserError(str(error)) from error
+            raise _UserError(render(error, current())) from error
         except OSError as error:
             if error.errno == errno.ENOSPC:
-                raise _UserError("cannot write the output: no space left") from error
+                raise _UserError(translated("cannot write the output: no space left")) from error
             raise
 
 

@@ -31,7 +31,10 @@ def attention(
     A weight w_ij, from 0 to 1, is what position i (query) gives to position j (key); the weights of a position sum
     to 1. Without --out they are shown as text.
     """
-    from pygpt import attention_figure, attention_text, attention_view, checkpoints
+    from pygpt import checkpoints
+    from pygpt.attention import figure as attention_figure
+    from pygpt.attention import text as attention_text
+    from pygpt.attention import view as attention_view
     from pygpt.files import write_atomically
 
     if out:

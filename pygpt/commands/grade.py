@@ -60,9 +60,9 @@ def grade(submissions: tuple[Path, ...], template: bool, explain_rubric: bool, *
 
 def _grade(submissions: tuple[Path, ...], unsafe: bool, **options: Any) -> None:
     from pygpt.files import write_atomically
-    from pygpt.grading import report_services
+    from pygpt.grading.isolation.sandbox import isolation_missing
+    from pygpt.grading.reports import services
     from pygpt.grading.rubric import read_rubric
-    from pygpt.grading.sandbox import isolation_missing
     from pygpt.grading.submission import find
 
     rubric = read_rubric(options["rubric"])
@@ -77,7 +77,7 @@ def _grade(submissions: tuple[Path, ...], unsafe: bool, **options: Any) -> None:
     if one_file and len(found) > 1:
         raise click.UsageError("--gradescope and --prairielearn are for one submission")
     reports = _graded(found, rubric, unsafe, options)
-    for name, write in (("gradescope", report_services.gradescope), ("prairielearn", report_services.prairielearn)):
+    for name, write in (("gradescope", services.gradescope), ("prairielearn", services.prairielearn)):
         if options[name]:
             write_atomically(options[name], write(reports[0]))
     if options["out"]:
@@ -110,15 +110,15 @@ def _graded(found: "list[Submission]", rubric: "Rubric", unsafe: bool, options: 
 
 def _write_class(out: Path, reports: list[dict[str, Any]]) -> None:
     from pygpt.files import write_atomically
-    from pygpt.grading.report_services import junit
-    from pygpt.grading.report_table import to_csv
+    from pygpt.grading.reports.services import junit
+    from pygpt.grading.reports.table import to_csv
 
     write_atomically(out / "class.csv", to_csv(reports))
     write_atomically(out / "class.xml", junit(reports))
 
 
 def _show(reports: list[dict[str, Any]], lang: str) -> None:
-    from pygpt.grading.report_text import of_class, one
+    from pygpt.grading.reports.text import of_class, one
 
     for line in one(reports[0]) if len(reports) == 1 else of_class(reports, lang):
         click.echo(line)
@@ -133,7 +133,7 @@ def _explain(rubric: Path | None) -> None:
 
 
 def _doctor() -> None:
-    from pygpt.grading.doctor import findings
+    from pygpt.grading.isolation.doctor import findings
 
     found = findings()
     for good, line in found:

@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pygpt.attention_notebook import Printed
+    from pygpt.attention.notebook import Printed
 
 
 @click.command(epilog="Example: ladder; with a pager: ladder | less")
@@ -22,7 +22,7 @@ def ladder() -> None:
 
     Exit code 0: all agree to their four decimals; 1: some do not.
     """
-    from pygpt.attention_notebook import agrees, climb, read_notebook
+    from pygpt.attention.notebook import agrees, climb, read_notebook
 
     notebook = read_notebook()
     shown: dict[str, bool] = {}

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from pygpt.settings import ModelSettings, TrainingSettings, read_toml
+from pygpt.settings import Kind, ModelSettings, TrainingSettings, kinds, read_toml
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -15,10 +15,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def settings_options(*names: str) -> Callable[[Command], Command]:
     """Add `--config` and an option for each setting named; one that is not given arrives as None."""
     fields = {f.name: f for f in (*dataclasses.fields(ModelSettings), *dataclasses.fields(TrainingSettings))}
+    kind_of = kinds(ModelSettings) | kinds(TrainingSettings)
 
     def decorate(command: Command) -> Command:
         for name in reversed(names):
-            command = _option(fields[name])(command)
+            command = _option(fields[name], kind_of[name])(command)
         return click.option(
             "--config",
             type=click.Path(dir_okay=False, path_type=Path),
@@ -34,14 +35,11 @@ def given_settings(config: Path | None, options: dict[str, Any]) -> dict[str, An
     return values | {name: value for name, value in options.items() if value is not None}
 
 
-def _option(f: dataclasses.Field[Any]) -> Callable[[Command], Command]:
-    flag, words, choices = "--" + f.name.replace("_", "-"), f.metadata["help"], f.metadata["choices"]
-    if f.default is not None and f.type is not bool:
+def _option(f: dataclasses.Field[Any], kind: Kind) -> Callable[[Command], Command]:
+    flag, words = "--" + f.name.replace("_", "-"), f.metadata["help"]
+    if f.default is not None and kind.type is not bool:
         words += f" [default: {f.default}]"
-    if f.type is bool:
+    if kind.type is bool:
         return click.option(f"{flag}/--no-{f.name}", f.name, default=None, help=words)
-    kind: Any = click.Choice(choices, case_sensitive=False) if choices else _KINDS[f.type]
-    return click.option(flag, f.name, type=kind, help=words)
-
-
-_KINDS: dict[Any, type] = {int: int, float: float, str: str, int | None: int}
+    allowed: Any = click.Choice(kind.choices, case_sensitive=False) if kind.choices else kind.type
+    return click.option(flag, f.name, type=allowed, help=words)

@@ -9,7 +9,7 @@ import click
 from pygpt.commands.options import settings_options
 from pygpt.commands.parity_output import report_options, show
 from pygpt.errors import PygptError
-from pygpt.settings import ModelSettings, from_dict
+from pygpt.settings import ModelName, ModelSettings, from_dict
 
 if TYPE_CHECKING:
     from pygpt.parity.ladder import Task
@@ -63,7 +63,7 @@ def compare(
                 f"--source {source} compares at the recordings' own sizes and seeds: only --model can be chosen. "
                 "Other settings and --run go with --source oracle."
             )
-        model = str(given.get("model", "gpt"))
+        model: ModelName = given.get("model", "gpt")
         reports = sources.compare_with_torch(model) if source == "torch" else sources.compare_with_recorded(model)
     show(reports, json_file, html_file)
 

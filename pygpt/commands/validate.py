@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pygpt.errors import PygptError
+from pygpt.settings import MODELS, ModelName
 
 if TYPE_CHECKING:
     from pygpt.corpus import Corpus
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from pygpt.validation.report import Report
     from pygpt.validation.wording import Table
 
-MODELS = ("gpt", "gpt_noattn")
 INTERRUPTED = 130
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -65,7 +65,7 @@ def validate(
     r_weights: Path | None,
     recorded: bool,
     quick: bool,
-    model: str | None,
+    model: ModelName | None,
     out: Path,
     figures: tuple[Path, ...],
     html_file: Path | None,
@@ -157,7 +157,7 @@ def _trained(ctx: click.Context, out: Path, models: list[str]) -> list[Path]:
     return folders
 
 
-def _quick(model: str, corpus: "Corpus", same: bool) -> "Attempt":
+def _quick(model: ModelName, corpus: "Corpus", same: bool) -> "Attempt":
     from pygpt.validation import gather
 
     try:
@@ -167,7 +167,7 @@ def _quick(model: str, corpus: "Corpus", same: bool) -> "Attempt":
         raise click.exceptions.Exit(INTERRUPTED) from None
 
 
-def _check_models(attempts: "list[Attempt]", model: str | None) -> None:
+def _check_models(attempts: "list[Attempt]", model: ModelName | None) -> None:
     for attempt in attempts:
         if model and attempt.model != model:
             raise PygptError(f"{attempt.name} is a {attempt.model} model, but --model says {model}")

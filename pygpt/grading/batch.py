@@ -10,7 +10,7 @@ from typing import Any
 
 from pygpt.files import write_atomically
 from pygpt.grading.grade import FORMAT, GRADER_ERROR, failed_report, grade
-from pygpt.grading.report_html import page
+from pygpt.grading.reports.html import page
 from pygpt.grading.rubric import Rubric
 from pygpt.grading.submission import Submission, UnusableError, staged
 

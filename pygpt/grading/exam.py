@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from pygpt.grading.isolation.session import AnswerError
 from pygpt.grading.messages import Message, say
 from pygpt.grading.port import R_NAME, Port
 from pygpt.grading.rubric import Rubric
-from pygpt.grading.session import AnswerError
 from pygpt.parity.compare import Comparison
-from pygpt.settings import ModelSettings
-
-MODELS = ("gpt", "gpt_noattn")
+from pygpt.settings import MODELS, ModelName, ModelSettings
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class Exam:
     """`r` or `corrected` once known."""
 
     @property
-    def models(self) -> list[str]:
+    def models(self) -> list[ModelName]:
         """The models that the rubric asks for."""
         return [model for model in MODELS if R_NAME[model] in self.rubric.parts]
 
@@ -78,7 +76,7 @@ class Exam:
         digest = hashlib.sha256(repr((self.seed, *purpose)).encode()).digest()
         return torch.Generator().manual_seed(int.from_bytes(digest[:7], "little"))
 
-    def passed(self, *ids: str, model: str | None = None) -> bool:
+    def passed(self, *ids: str, model: ModelName | None = None) -> bool:
         """Whether every item of these checks passed (those that speak of `model`, where given)."""
         return all(
             item.verdict.passed
@@ -87,7 +85,7 @@ class Exam:
             if model is None or item.name.values.get("model") in (None, R_NAME[model])
         )
 
-    def settings(self, model: str, rng: torch.Generator, **fixed: int | float) -> ModelSettings:
+    def settings(self, model: ModelName, rng: torch.Generator, **fixed: int | float) -> ModelSettings:
         """A small model whose sizes are drawn."""
         heads = _pick(rng, (2, 3, 4))
         drawn: dict[str, int | float] = {
@@ -120,7 +118,7 @@ def each_model(exam: Exam, judge: Callable[..., Verdict], *arguments: object) ->
     return [judged(of_model(model), judge, exam, model, *arguments) for model in exam.models]
 
 
-def of_model(model: str) -> Message:
+def of_model(model: ModelName) -> Message:
     """An item's name where there is one item a model."""
     return say("{model}", model=R_NAME[model])
 

@@ -13,12 +13,12 @@ import pygpt
 from pygpt.errors import PygptError
 from pygpt.grading.checks import CHECKS
 from pygpt.grading.exam import Check, Exam, Item, Verdict
+from pygpt.grading.isolation.sandbox import stays_root
+from pygpt.grading.isolation.session import AnswerError, Session
 from pygpt.grading.ladder import ladder_rows
 from pygpt.grading.messages import Message, plain, say
 from pygpt.grading.port import Port
 from pygpt.grading.rubric import Rubric
-from pygpt.grading.sandbox import stays_root
-from pygpt.grading.session import AnswerError, Session
 from pygpt.grading.submission import Submission, UnusableError, staged
 
 FORMAT = 1

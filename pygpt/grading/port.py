@@ -7,14 +7,14 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from pygpt.grading import wire
+from pygpt.grading.isolation import wire
+from pygpt.grading.isolation.session import AnswerError, Session
 from pygpt.grading.messages import say
-from pygpt.grading.session import AnswerError, Session
 from pygpt.grading.weight_map import Carried, UnclearError, carry
 from pygpt.models import CharacterModel, build_model
-from pygpt.settings import ModelSettings
+from pygpt.settings import ModelName, ModelSettings
 
-R_NAME = {"gpt": "GPT", "gpt_noattn": "GPT_NoAttn"}
+R_NAME: dict[ModelName, str] = {"gpt": "GPT", "gpt_noattn": "GPT_NoAttn"}
 Weights = dict[str, Tensor]
 # Of a parameter: what is asked for here has a few thousand numbers.
 _LARGEST = 1 << 22

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pygpt.errors import PygptError
-from pygpt.grading.sandbox import Limits
+from pygpt.grading.isolation.sandbox import Limits
 
 DEFAULT = Path(__file__).with_name("rubric.toml")
 _TABLES = ("points", "parts", "tolerances", "limits")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from torch import Tensor
 
+from pygpt.determinism import kernel_fingerprint
 from pygpt.errors import PygptError
 from pygpt.parity.compare import compare
-from pygpt.parity.fingerprint import kernel_fingerprint
 from pygpt.parity.limits import judged, limit_of
 from pygpt.parity.recordings import Recording, read_recording
 from pygpt.parity.replay import replay

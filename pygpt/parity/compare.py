@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pygpt.errors import PygptError
 from pygpt.models import CharacterModel
-from pygpt.parity.trace import quantities
+from pygpt.trace import quantities
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
+from pygpt.determinism import kernel_fingerprint
 from pygpt.errors import PygptError
-from pygpt.parity.fingerprint import kernel_fingerprint
-from pygpt.parity.r_errors import INSTALL_LIBTORCH, INSTALL_RPY2, RMissingError, install_r_packages
-from pygpt.parity.r_process import find_r
-from pygpt.parity.r_session import RSession
+from pygpt.r.errors import INSTALL_LIBTORCH, INSTALL_RPY2, RMissingError, install_r_packages
+from pygpt.r.process import find_r
+from pygpt.r.session import RSession
 
 FORMAT = 1
 R_PACKAGES = ("torch", "luz", "safetensors")

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from pygpt import generation, r_semantics
+from pygpt.determinism import reproducible
 from pygpt.models import CharacterModel, build_model, cross_entropy
-from pygpt.parity.fingerprint import reproducible
-from pygpt.parity.trace import activations, gradients, weights
 from pygpt.settings import ModelSettings
+from pygpt.trace import activations, gradients, weights
 from pygpt.vocabulary import Vocabulary
 
 

@@ -9,8 +9,8 @@ from torch import Tensor
 from pygpt.files import shipped
 from pygpt.parity.compare import Limit
 from pygpt.parity.ladder import Task, masks
-from pygpt.parity.r_session import RSession
-from pygpt.parity.trace import backward_order
+from pygpt.r.session import RSession
+from pygpt.trace import backward_order
 from pygpt.vocabulary import PAD
 
 

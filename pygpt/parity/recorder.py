@@ -4,10 +4,10 @@ import os
 import subprocess
 from pathlib import Path
 
+from pygpt.determinism import kernel_fingerprint
 from pygpt.errors import PygptError
 from pygpt.files import shipped
-from pygpt.parity.fingerprint import kernel_fingerprint
-from pygpt.parity.r_process import find_r
+from pygpt.r.process import find_r
 
 
 def record(out: Path, corpus: Path | None = None) -> None:

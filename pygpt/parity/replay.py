@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from pygpt import corpus, generation, r_semantics, training
+from pygpt.determinism import reproducible
 from pygpt.errors import PygptError
 from pygpt.models import CharacterModel, build_model, cross_entropy
-from pygpt.parity.fingerprint import reproducible
 from pygpt.parity.recordings import Recording
-from pygpt.parity.trace import activations, gradients, weights
 from pygpt.settings import TrainingSettings
+from pygpt.trace import activations, gradients, weights
 
 
 def replay(recording: Recording) -> dict[str, Tensor]:

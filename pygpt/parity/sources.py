@@ -11,9 +11,10 @@ from pygpt.parity.compare import compare
 from pygpt.parity.ladder import Task, climb
 from pygpt.parity.limits import judged
 from pygpt.parity.oracle import climb_with_oracle, limit_of
-from pygpt.parity.r_session import RSession
 from pygpt.parity.recorder import record
 from pygpt.parity.report import Report
+from pygpt.r.session import RSession
+from pygpt.settings import ModelName
 
 SOURCES = ("oracle", "torch", "recorded")
 
@@ -40,14 +41,14 @@ def compare_with_oracle(task: Task, r: RSession) -> Report:
     )
 
 
-def compare_with_recorded(model: str) -> list[Report]:
+def compare_with_recorded(model: ModelName) -> list[Report]:
     """The port against the recordings of `model` that come with pygpt."""
     return [
         check_recording(shipped(f"parity_tests/recordings/{kind}_{model}.safetensors")) for kind in ("tiny", "stream")
     ]
 
 
-def compare_with_torch(model: str) -> list[Report]:
+def compare_with_torch(model: ModelName) -> list[Report]:
     """The port against R torch on this machine, which records now what the recordings hold.
 
     Raises:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pygpt.course import Losses
+from pygpt.settings import ModelName
+from pygpt.validation.course import Losses
 
 if TYPE_CHECKING:
     from pygpt.models import CharacterModel
@@ -28,7 +29,7 @@ class Attempt:
     """
 
     name: str
-    model: str
+    model: ModelName
     due: str
     losses: Losses = field(default_factory=dict)
     steps: tuple[float, ...] = ()

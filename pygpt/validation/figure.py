@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from pygpt.course import EPOCHS, PARTS, Losses
 from pygpt.errors import PygptError
 from pygpt.figures import smooth
 from pygpt.files import write_atomically
+from pygpt.validation.course import EPOCHS, PARTS, Losses
 from pygpt.validation.report import Report, Section
 from pygpt.validation.words import say
 

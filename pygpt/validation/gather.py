@@ -12,14 +12,24 @@ from torch import Tensor
 from pygpt import checkpoints, corpus, training, weights
 from pygpt.checkpoints import HISTORY, STEPS, Run
 from pygpt.corpus import SHAKESPEARE_SHA256, Corpus
-from pygpt.course import EPOCHS, PROMPT, RECORDED_SEED, TEMPERATURE, TEXT_LENGTH, TEXT_SEED, Losses, exercises, results
+from pygpt.determinism import kernel_fingerprint, reproducible
 from pygpt.errors import PygptError
 from pygpt.generation import generate
 from pygpt.models import CharacterModel, build_model
-from pygpt.parity.fingerprint import kernel_fingerprint, reproducible
-from pygpt.settings import ModelSettings, TrainingSettings
+from pygpt.settings import ModelName, ModelSettings, TrainingSettings
 from pygpt.training import Step
 from pygpt.validation.attempt import Attempt
+from pygpt.validation.course import (
+    EPOCHS,
+    PROMPT,
+    RECORDED_SEED,
+    TEMPERATURE,
+    TEXT_LENGTH,
+    TEXT_SEED,
+    Losses,
+    exercises,
+    results,
+)
 from pygpt.validation.history import read_luz_history
 from pygpt.vocabulary import ORDERS, Vocabulary
 
@@ -77,7 +87,7 @@ def from_run(folder: Path, same: bool) -> Attempt:
     )
 
 
-def from_history(path: Path, model: str) -> Attempt:
+def from_history(path: Path, model: ModelName) -> Attempt:
     """A luz history that was exported from R; `model` says which exercise it belongs to.
 
     Raises:
@@ -96,7 +106,7 @@ def from_weights(path: Path, text: Corpus) -> Attempt:
         PygptError: not safetensors, or other keys or shapes than the course's models have.
     """
     tensors, _ = weights.read_tensors(path)
-    model = "gpt" if any(name.startswith("MH.") for name in tensors) else "gpt_noattn"
+    model: ModelName = "gpt" if any(name.startswith("MH.") for name in tensors) else "gpt_noattn"
     _check_vocabulary_size(tensors, path)
     network = build_model(ModelSettings(model=model))
     weights.load_state(network, tensors, path)
@@ -121,7 +131,7 @@ def from_weights(path: Path, text: Corpus) -> Attempt:
     )
 
 
-def first_steps(model: str, text: Corpus, same: bool, on_step: Callable[[], object]) -> Attempt:
+def first_steps(model: ModelName, text: Corpus, same: bool, on_step: Callable[[], object]) -> Attempt:
     """Train the first 200 steps as the recording did: engine r, seed 42, one thread.
 
     Args:

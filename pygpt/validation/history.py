@@ -10,8 +10,8 @@ import io
 import math
 from pathlib import Path
 
-from pygpt.course import EPOCHS, KEYS, Losses
 from pygpt.errors import PygptError
+from pygpt.validation.course import EPOCHS, KEYS, Losses
 
 _EPOCH = ("epoch", "epoca", "época", "epochs")
 _WIDE = {

@@ -4,8 +4,8 @@ import base64
 import json
 from html import escape
 
-from pygpt.course import PROMPT
 from pygpt.validation import figure
+from pygpt.validation.course import PROMPT
 from pygpt.validation.report import Report, Sample, Section, provenance
 from pygpt.validation.wording import Table, claim_lines, heading, loss_table, published_lines, text_table, verdict_lines
 from pygpt.validation.words import say

@@ -10,11 +10,11 @@ import torch
 
 import pygpt
 from pygpt.corpus import Corpus
-from pygpt.course import KEYS, PARTS, PROMPT, RECORDED_SEED, Exercise, exercises, results
+from pygpt.determinism import reproducible
 from pygpt.models import build_model
-from pygpt.parity.fingerprint import reproducible
-from pygpt.settings import ModelSettings, TrainingSettings
+from pygpt.settings import ModelName, ModelSettings, TrainingSettings
 from pygpt.validation.attempt import Attempt
+from pygpt.validation.course import KEYS, PARTS, PROMPT, RECORDED_SEED, Exercise, exercises, results
 from pygpt.validation.floor import Floors, count_floors, effect_of_others
 from pygpt.validation.gather import course_windows
 from pygpt.validation.texts import TextFacts, measure, words
@@ -43,7 +43,7 @@ class Sample:
     """A text: `source` is corpus, course, r or run; `facts` are None where the corpus is not at hand."""
 
     source: str
-    model: str | None
+    model: ModelName | None
     text: str
     facts: TextFacts | None
 
@@ -109,7 +109,7 @@ def build(attempts: Sequence[Attempt], models: Sequence[str], corpus: Corpus | N
 def _samples(attempts: Sequence[Attempt], corpus: Corpus | None) -> list[Sample]:
     known = frozenset(words(corpus.text)) if corpus else None
 
-    def sample(source: str, model: str | None, text: str) -> Sample:
+    def sample(source: str, model: ModelName | None, text: str) -> Sample:
         return Sample(source, model, text, None if known is None else measure(text, known))
 
     found = [sample("corpus", None, corpus.text)] if corpus else []
@@ -130,7 +130,7 @@ def _floors(corpus: Corpus | None) -> Floors | None:
     return count_floors(text.numpy(), valid.numpy(), len(vocabulary), settings.batch_size)
 
 
-def _effect(model: str, attempt: Attempt | None) -> Effect:
+def _effect(model: ModelName, attempt: Attempt | None) -> Effect:
     if attempt and attempt.network:
         return Effect(effect_of_others(attempt.network), trained=True)
     with reproducible():

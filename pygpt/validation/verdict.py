@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pygpt.course import KEYS, Exercise
 from pygpt.validation.attempt import Attempt
+from pygpt.validation.course import KEYS, Exercise
 
 # What R's code prints (`round(loss, 4)`): from this many decimals on, numbers count as identical to N digits.
 LEAST_DIGITS = 4

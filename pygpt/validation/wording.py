@@ -2,7 +2,7 @@
 
 import math
 
-from pygpt.course import EPOCHS, KEYS, PARTS, Exercise
+from pygpt.validation.course import EPOCHS, KEYS, PARTS, Exercise
 from pygpt.validation.report import Report, Section, perplexity
 from pygpt.validation.verdict import Agreement, Verdict
 from pygpt.validation.words import say

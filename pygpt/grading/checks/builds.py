@@ -6,6 +6,7 @@ from pygpt.grading.exam import Check, Exam, Item, Verdict, each_model, explained
 from pygpt.grading.messages import say
 from pygpt.grading.port import R_NAME, r_shapes
 from pygpt.grading.weight_map import Carried
+from pygpt.settings import ModelName
 
 _PADDING = 0
 _NORM_CHECKS = {"scale1": "forward.norm_places", "scale2": "forward.norm_places", "scale3": "forward.head"}
@@ -24,7 +25,7 @@ def _parameters(exam: Exam) -> list[Item]:
     return each_model(exam, _counted)
 
 
-def _counted(exam: Exam, model: str) -> Verdict:
+def _counted(exam: Exam, model: ModelName) -> Verdict:
     settings = exam.settings(model, exam.random("builds", model))
     carried = exam.port.built(settings).carried
     wanted = sum(torch.Size(shape).numel() for shape in r_shapes(settings).values())
@@ -45,7 +46,7 @@ def _counted(exam: Exam, model: str) -> Verdict:
     return Verdict(True, expected, say("{n} parameters, found {how}", n=f"{found:,}", how=carried.how))
 
 
-def _a_norm_forgotten(exam: Exam, model: str, carried: Carried) -> bool:
+def _a_norm_forgotten(exam: Exam, model: ModelName, carried: Carried) -> bool:
     """Whether only norms are missing, and the checks of their places have said so."""
     checks = [_NORM_CHECKS.get(name.split(".")[0]) for name in carried.missing]
     return not carried.extra and all(check is not None and not exam.passed(check, model=model) for check in checks)
@@ -55,7 +56,7 @@ def _padding_zero(exam: Exam) -> list[Item]:
     return each_model(exam, _pad_row)
 
 
-def _pad_row(exam: Exam, model: str) -> Verdict:
+def _pad_row(exam: Exam, model: ModelName) -> Verdict:
     settings = exam.settings(model, exam.random("builds", model))
     table = exam.port.initial(settings).get("wte.weight")
     expected = say("row 0 (<PAD>) of the token embedding all zero, the others not")

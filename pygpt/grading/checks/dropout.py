@@ -13,7 +13,7 @@ from pygpt.grading.drawn import normal_weights, plain_norms, silent
 from pygpt.grading.exam import Check, Exam, Item, Verdict, each_model, judged, of_model, tokens
 from pygpt.grading.messages import say
 from pygpt.grading.port import Weights
-from pygpt.settings import ModelSettings
+from pygpt.settings import ModelName, ModelSettings
 
 _ROWS = 1500
 _YARD = 2**0.5
@@ -24,7 +24,7 @@ def _eval(exam: Exam) -> list[Item]:
     return each_model(exam, _only_in_training)
 
 
-def _only_in_training(exam: Exam, model: str) -> Verdict:
+def _only_in_training(exam: Exam, model: ModelName) -> Verdict:
     rng = exam.random("dropout", "eval", model)
     settings = exam.settings(model, rng, dropout=0.3)
     weights = exam.port.fitted(settings, normal_weights(settings, rng))
@@ -40,11 +40,11 @@ def _place(exam: Exam, place: str) -> list[Item]:
     return [judged(of_model(model), _place_judge(exam, model, place)) for model in models]
 
 
-def _place_judge(exam: Exam, model: str, place: str) -> Callable[[], Verdict]:
+def _place_judge(exam: Exam, model: ModelName, place: str) -> Callable[[], Verdict]:
     return lambda: _dropped_at(exam, model, place)
 
 
-def _dropped_at(exam: Exam, model: str, place: str) -> Verdict:
+def _dropped_at(exam: Exam, model: ModelName, place: str) -> Verdict:
     rng = exam.random("dropout", place, model)
     rate = 0.15 + 0.25 * float(torch.rand(1, generator=rng))
     heads = 2
@@ -94,7 +94,9 @@ def _pattern(width: int, even: bool) -> Tensor:
     return signs * own
 
 
-def _judge_columns(columns: Tensor, place: str, model: str, rate: float, heads: int, deviations: float) -> Verdict:
+def _judge_columns(
+    columns: Tensor, place: str, model: ModelName, rate: float, heads: int, deviations: float
+) -> Verdict:
     width = columns.shape[1]
     even = torch.arange(width) % 2 == 0
     sign = _pattern(width, True) + _pattern(width, False)

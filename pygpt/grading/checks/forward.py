@@ -9,12 +9,12 @@ from pygpt.grading.exam import Check, Exam, Item, Verdict, each_model, judged, s
 from pygpt.grading.messages import say
 from pygpt.grading.port import R_NAME, Weights, reference
 from pygpt.grading.readout import GROUPS, View, compared, seen, verdict
-from pygpt.settings import ModelSettings
+from pygpt.settings import ModelName, ModelSettings
 
 _BATCH = 2
 
 
-def room_for(exam: Exam, model: str, rng: torch.Generator, **fixed: int) -> ModelSettings:
+def room_for(exam: Exam, model: ModelName, rng: torch.Generator, **fixed: int) -> ModelSettings:
     """Settings whose vocabulary has rows for the vectors of `seen`, and some to spare."""
     small = exam.settings(model, rng)
     rows = 2 + GROUPS * _BATCH * small.block_size + 3
@@ -80,7 +80,7 @@ def _embedding(exam: Exam) -> list[Item]:
     return each_model(exam, _embedded)
 
 
-def _embedded(exam: Exam, model: str) -> Verdict:
+def _embedded(exam: Exam, model: ModelName) -> Verdict:
     rng = exam.random("forward", "embedding", model)
     settings = room_for(exam, model, rng)
     return verdict([_embedding_view(exam, settings, k, rng) for k in shapes_of(settings)], exam.tolerance)
@@ -102,7 +102,7 @@ def _head(exam: Exam) -> list[Item]:
     return each_model(exam, _head_verdict)
 
 
-def _head_verdict(exam: Exam, model: str) -> Verdict:
+def _head_verdict(exam: Exam, model: ModelName) -> Verdict:
     rng = exam.random("forward", "head", model)
     settings = exam.settings(model, rng)
     drawn = plain_norms(normal_weights(settings, rng, INPUT_SCALE), ("scale3",))

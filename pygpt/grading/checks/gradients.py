@@ -5,10 +5,10 @@ from torch import Tensor
 
 from pygpt.grading.drawn import normal_weights
 from pygpt.grading.exam import Check, Exam, Item, Verdict, each_model, tokens
+from pygpt.grading.isolation.session import AnswerError
 from pygpt.grading.messages import say
 from pygpt.grading.port import Weights, reference
-from pygpt.grading.session import AnswerError
-from pygpt.settings import ModelSettings
+from pygpt.settings import ModelName, ModelSettings
 
 _STEP = {True: 1e-5, False: 1e-2}
 """Of the finite difference, in float64 and in float32."""
@@ -19,7 +19,7 @@ def _gradients(exam: Exam) -> list[Item]:
     return each_model(exam, _flows_back)
 
 
-def _flows_back(exam: Exam, model: str) -> Verdict:
+def _flows_back(exam: Exam, model: ModelName) -> Verdict:
     rng = exam.random("gradients", model)
     settings = exam.settings(model, rng)
     weights = exam.port.fitted(settings, normal_weights(settings, rng))
@@ -88,7 +88,7 @@ def _padding(exam: Exam) -> list[Item]:
     return each_model(exam, _padding_row)
 
 
-def _padding_row(exam: Exam, model: str) -> Verdict:
+def _padding_row(exam: Exam, model: ModelName) -> Verdict:
     rng = exam.random("padding", model)
     settings = exam.settings(model, rng)
     weights = exam.port.fitted(settings, normal_weights(settings, rng))

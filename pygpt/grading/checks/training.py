@@ -9,7 +9,7 @@ from pygpt.grading.exam import Check, Exam, Item, Verdict, each_model, judged, t
 from pygpt.grading.messages import say
 from pygpt.grading.port import Weights, reference
 from pygpt.models import cross_entropy
-from pygpt.settings import ModelSettings
+from pygpt.settings import ModelName, ModelSettings
 
 STEPS, _LR, _MAX_NORM = 20, 0.01, 1.0
 _LOSS_TOLERANCE = 1e-4
@@ -42,7 +42,7 @@ def _curve(exam: Exam) -> list[Item]:
     return each_model(exam, _updates, STEPS)
 
 
-def _updates(exam: Exam, model: str, steps: int) -> Verdict:
+def _updates(exam: Exam, model: ModelName, steps: int) -> Verdict:
     rng = exam.random("training", model, steps)
     settings = exam.settings(model, rng, vocab_size=23)
     weights = exam.port.fitted(settings, normal_weights(settings, rng))

@@ -2,8 +2,8 @@
 
 import torch
 
-from pygpt.grading import wire
 from pygpt.grading.exam import Check, Exam, Item, Verdict, judged
+from pygpt.grading.isolation import wire
 from pygpt.grading.messages import say
 from pygpt.vocabulary import PAD
 

@@ -8,12 +8,12 @@ from torch import Tensor
 from pygpt.grading.checks.forward import room_for
 from pygpt.grading.drawn import INPUT_SCALE, normal_weights, one_changed, plain_norms, silent, unit_rows, with_rows
 from pygpt.grading.exam import Check, Exam, Item, Verdict, explained, judged, shapes_of, tokens
+from pygpt.grading.isolation.session import AnswerError
 from pygpt.grading.messages import say
 from pygpt.grading.port import R_NAME, Weights, reference
 from pygpt.grading.readout import View, compared, distance, seen, verdict
-from pygpt.grading.session import AnswerError
 from pygpt.parity.compare import Limit, compare
-from pygpt.settings import ModelSettings
+from pygpt.settings import ModelName, ModelSettings
 
 # The checks that can tell why the whole differs; where one of them failed, it has been paid for.
 _PARTS = (
@@ -32,7 +32,7 @@ def _whole(exam: Exam) -> list[Item]:
     return items
 
 
-def _order(exam: Exam, model: str) -> Verdict:
+def _order(exam: Exam, model: ModelName) -> Verdict:
     """A part that only adds a constant comes before the next one: the next must see the constant.
 
     The submission is held against itself, so a mistake inside of a part does not show here.
@@ -53,7 +53,7 @@ def _order(exam: Exam, model: str) -> Verdict:
     return (right or wrong)[0]
 
 
-def _failed_alone(exam: Exam, model: str, j: int, part: str) -> bool:
+def _failed_alone(exam: Exam, model: ModelName, j: int, part: str) -> bool:
     items = exam.items.get("forward.attention" if part == "MH" else "forward.ffn", [])
     return any(not item.verdict.passed and item.name.values == {"model": R_NAME[model], "j": j + 1} for item in items)
 
@@ -74,7 +74,7 @@ def _order_view(
     return seen(exam, settings, weights, change, (h, h + constant), rng, last_only=True)
 
 
-def _end_to_end(exam: Exam, model: str) -> Verdict:
+def _end_to_end(exam: Exam, model: ModelName) -> Verdict:
     """Logits of whole models, also with each parameter changed; what a part explains is not paid twice."""
     found = _logits_agree(exam, model)
     if found.passed or exam.passed(*_PARTS, model=model):
@@ -83,7 +83,7 @@ def _end_to_end(exam: Exam, model: str) -> Verdict:
     return explained(found) if composed.passed else found
 
 
-def _logits_agree(exam: Exam, model: str) -> Verdict:
+def _logits_agree(exam: Exam, model: ModelName) -> Verdict:
     rng = exam.random("whole", "logits", model)
     settings = exam.settings(model, rng)
     weights = exam.port.fitted(settings, normal_weights(settings, rng))
@@ -117,7 +117,7 @@ def _agrees(exam: Exam, settings: ModelSettings, weights: Weights, inputs: list[
     return found
 
 
-def _climb(exam: Exam, model: str) -> None:
+def _climb(exam: Exam, model: ModelName) -> None:
     """The ladder: what each part of the whole model gives, one after the other, each with what came before it."""
     rng = exam.random("whole", "ladder", model)
     small = exam.settings(model, rng)

@@ -1,0 +1,116 @@
+"""The language of a command: `--lang`, else PYGPT_LANG, else English; help texts and errors in it."""
+
+import copy
+import inspect
+import itertools
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from pygpt.output.messages import LANGUAGES, catalogue
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+VARIABLE = "PYGPT_LANG"
+_KEY = "pygpt.lang"
+
+
+def lang_option(command: Decorated) -> Decorated:
+    """Add `--lang`, which arrives as `lang`, one of LANGUAGES."""
+    return click.option(
+        "--lang",
+        type=click.Choice(LANGUAGES),
+        envvar=VARIABLE,
+        default="en",
+        show_default=True,
+        show_envvar=True,
+        help="Language of what is printed and written.",
+    )(command)
+
+
+def current() -> str:
+    """The language of the command that runs now."""
+    context = click.get_current_context(silent=True)
+    return "en" if context is None else str(context.meta.get(_KEY, "en"))
+
+
+def translated(words: str) -> str:
+    """A help text, paragraph by paragraph, in the current language."""
+    own = catalogue(current())
+    return "\n\n".join(own.get(" ".join(p.split()), p) for p in inspect.cleandoc(words).split("\n\n"))
+
+
+class Command(click.Command):
+    """A command whose help is in the current language."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        _settle(ctx, args)
+        return super().parse_args(ctx, args)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        return [_spoken(parameter) for parameter in super().get_params(ctx)]
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        paragraph = translated(inspect.cleandoc(self.help or "").split("\n\n")[0])
+        return " ".join(paragraph.split()).split(". ")[0].rstrip(".")
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        pieces = " ".join(self.collect_usage_pieces(ctx))
+        formatter.write_usage(ctx.command_path, pieces, translated("Usage:") + " ")
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(translated(self.help or ""))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        records = [record for p in self.get_params(ctx) if (record := p.get_help_record(ctx)) is not None]
+        with formatter.section(translated("Options")):
+            formatter.write_dl([(names, _marks(words)) for names, words in records])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.epilog:
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write_text(translated(self.epilog))
+
+
+class Group(Command, click.Group):
+    """A group of commands whose help is in the current language."""
+
+    command_class = Command
+    group_class = type
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        Command.format_options(self, ctx, formatter)
+        commands = [(name, command) for name in self.list_commands(ctx) if (command := self.get_command(ctx, name))]
+        room = formatter.width - 6 - max(len(name) for name, _ in commands)
+        with formatter.section(translated("Commands")):
+            formatter.write_dl([(name, command.get_short_help_str(room)) for name, command in commands])
+
+
+def _settle(ctx: click.Context, args: Sequence[str]) -> None:
+    """Find the language before anything is parsed: errors and `--help` need it, wherever `--lang` stands."""
+    asked = [arg.removeprefix("--lang=") for arg in args if arg.startswith("--lang=")]
+    asked += [after for arg, after in itertools.pairwise(args) if arg == "--lang"]
+    named = asked[-1] if asked else ctx.meta.get(_KEY) or os.environ.get(VARIABLE) or "en"
+    if named not in LANGUAGES and not asked:
+        raise click.UsageError(f"{VARIABLE}={named} is no language of pygpt: take one of {', '.join(LANGUAGES)}")
+    ctx.meta[_KEY] = named if named in LANGUAGES else "en"
+
+
+def _spoken(parameter: click.Parameter) -> click.Parameter:
+    if not isinstance(parameter, click.Option) or parameter.help is None or current() == "en":
+        return parameter
+    own = copy.copy(parameter)
+    own.help = translated(parameter.help)
+    return own
+
+
+def _marks(words: str) -> str:
+    """click's own marks of an option: [default: …], [required]."""
+    for mark in ("default: ", "required", "env var: "):
+        words = words.replace(f"[{mark}", f"[{translated(mark.strip(': '))}" + (": " if mark.endswith(": ") else ""))
+        words = words.replace(f"; {mark}", f"; {translated(mark.strip(': '))}" + (": " if mark.endswith(": ") else ""))
+    return words

@@ -1,0 +1,197 @@
+"""Asking a submission, and believing nothing: bounds on time and size, names, types, shapes, finiteness.
+
+A process that crashed, hung or answered badly is ended and, a few times, begun anew for the next question.
+"""
+
+import select
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pygpt.errors import PygptError
+from pygpt.grading.isolation import wire
+from pygpt.grading.isolation.sandbox import Limits, Process
+from pygpt.grading.messages import Message, say
+
+_FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+# Answers that are texts or ids; all others are numbers that are computed with.
+_WHOLE = ("parts", "weight_map", "names", "text", "ids", "idx")
+Shapes = Mapping[str, tuple[int, ...] | None]
+"""What an answer must hold: the shape of each name; None for any shape."""
+
+
+class AnswerError(Exception):
+    """The submission did not give a usable answer; `message` is for the student."""
+
+    def __init__(self, message: Message, fatal: bool = False) -> None:
+        super().__init__(message.template)
+        self.message = message
+        self.fatal = fatal
+        """Whether nothing more can be asked."""
+
+
+class Session:
+    """One submission under examination, for as long as its grading takes."""
+
+    def __init__(self, submission: Path, limits: Limits, unsafe: bool) -> None:
+        self.submission, self.limits, self.unsafe = submission, limits, unsafe
+        self.ends_at = time.monotonic() + limits.total_seconds
+        self.process: Process | None = None
+        self.starts = 0
+        self.parts: tuple[str, ...] = ()
+        self.weight_map: dict[str, list[str]] = {}
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def load(self) -> None:
+        """Start a process and have it load the submission.
+
+        Raises:
+            AnswerError: it cannot be loaded.
+            PygptError: the process did not even come up: our fault, or the machine's.
+        """
+        self._end()
+        if self.starts > self.limits.restarts:
+            raise AnswerError(say("not run: the submission's process ended too often ({n} times)", n=self.starts), True)
+        self.starts += 1
+        self.process = Process(self.submission, self.limits, self.unsafe)
+        try:
+            self._read(self.limits.load_seconds, 1 << 16)
+        except AnswerError as failed:
+            self._end()
+            if time.monotonic() >= self.ends_at:
+                raise
+            raise PygptError(f"the isolated process did not start ({failed.message.render('en')})") from failed
+        answer = self._ask({"op": "load"}, {}, {"parts": None, "weight_map": None}, self.limits.load_seconds)
+        self.parts = tuple(wire.words(answer["parts"]).split("\n"))
+        lines = [line.split("\t") for line in wire.words(answer["weight_map"]).split("\n") if line]
+        self.weight_map = {name: own for name, *own in lines}
+
+    def ask(self, request: dict[str, Any], tensors: Mapping[str, Tensor], shapes: Shapes) -> dict[str, Tensor]:
+        """The answer to a request, its tensors checked; floats come as float64.
+
+        Raises:
+            AnswerError: an exception in the submission, a crash, no answer in time, or an answer that is not allowed.
+        """
+        if time.monotonic() >= self.ends_at:
+            raise AnswerError(say("not run: the time for the whole grading is over"), True)
+        if self.process is None:
+            self.load()
+        return self._ask(request, tensors, shapes, self.limits.check_seconds)
+
+    def _ask(
+        self, request: dict[str, Any], tensors: Mapping[str, Tensor], shapes: Shapes, seconds: float
+    ) -> dict[str, Tensor]:
+        try:
+            self._send(wire.pack(tensors, request), seconds)
+            answer = _opened(self._read(seconds, self.limits.answer_mib << 20))
+            if "error" in answer and answer["error"].dtype == torch.uint8:
+                raise _RaisedError(wire.words(answer["error"]))
+            return {name: _checked(name, answer, shape) for name, shape in shapes.items()}
+        except _RaisedError as raised:
+            raise AnswerError(say("the submission raised {error}", error=raised.words)) from None
+        except AnswerError:
+            self._end()
+            raise
+
+    def _send(self, message: bytes, seconds: float) -> None:
+        assert self.process is not None
+        channel, until = self.process.channel, self._until(seconds)
+        channel.setblocking(False)
+        view = memoryview(message)
+        while view:
+            self._wait(channel, until, writing=True)
+            try:
+                view = view[channel.send(view) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                raise self._ended() from None
+
+    def _read(self, seconds: float, most: int) -> bytes:
+        until = self._until(seconds)
+        size = int.from_bytes(self._exactly(wire.LENGTH_BYTES, until), "little")
+        if size > most:
+            raise AnswerError(say("the answer is too large: {size} bytes, {most} are allowed", size=size, most=most))
+        return self._exactly(size, until)
+
+    def _exactly(self, size: int, until: float) -> bytes:
+        assert self.process is not None
+        channel, data = self.process.channel, bytearray()
+        channel.setblocking(False)
+        while len(data) < size:
+            self._wait(channel, until, writing=False)
+            try:
+                part = channel.recv(min(size - len(data), 1 << 20))
+            except BlockingIOError:
+                continue
+            except OSError:
+                part = b""
+            if not part:
+                raise self._ended()
+            data += part
+        return bytes(data)
+
+    def _wait(self, channel: Any, until: float, writing: bool) -> None:
+        assert self.process is not None
+        while True:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise AnswerError(say("no answer in time: the process was ended"))
+            if self.process.memory() > self.limits.memory_mib << 20:
+                raise AnswerError(
+                    say("too much memory: more than {n} MiB; the process was ended", n=self.limits.memory_mib)
+                )
+            ready = select.select([] if writing else [channel], [channel] if writing else [], [], min(left, 0.2))
+            if ready[0] or ready[1]:
+                return
+
+    def _until(self, seconds: float) -> float:
+        return min(time.monotonic() + seconds, self.ends_at)
+
+    def _ended(self) -> AnswerError:
+        return AnswerError(say("the submission's process ended (sys.exit, os._exit, a crash, or a limit)"))
+
+    def _end(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process = None
+
+
+class _RaisedError(Exception):
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.words = words
+
+
+def _opened(body: bytes) -> dict[str, Tensor]:
+    try:
+        return wire.unpack(body)
+    except Exception as error:  # whatever a parser says of bytes that a stranger sent
+        raise AnswerError(say("the answer is not a whole safetensors message")) from error
+
+
+def _checked(name: str, answer: Mapping[str, Tensor], shape: tuple[int, ...] | None) -> Tensor:
+    found = answer.get(name)
+    if found is None:
+        raise AnswerError(say("the answer lacks {name}", name=name))
+    if shape is not None and tuple(found.shape) != shape:
+        raise AnswerError(
+            say("{name} has shape {found}, not {shape}", name=name, found=str(tuple(found.shape)), shape=str(shape))
+        )
+    if name in _WHOLE and found.dtype in (torch.int64, torch.uint8):
+        return found
+    if found.dtype not in _FLOATS or name in _WHOLE:
+        raise AnswerError(say("{name} is {dtype}: not a type that is allowed", name=name, dtype=str(found.dtype)))
+    found = found.to(torch.float64)
+    if not bool(torch.isfinite(found).all()):
+        raise AnswerError(say("{name} holds values that are not finite (NaN or Inf)", name=name))
+    return found

@@ -1,0 +1,1 @@
+"""How results reach people: sentences in two languages, tables, pages, pictures."""

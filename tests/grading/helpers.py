@@ -1,0 +1,63 @@
+"""Grading groups of submissions once a test session, several at a time."""
+
+import dataclasses
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pygpt.grading.batch import grade_all
+from pygpt.grading.isolation.sandbox import isolation_missing
+from pygpt.grading.rubric import Rubric, read_rubric
+from pygpt.grading.submission import Submission
+
+SUBMISSIONS = Path(__file__).parent / "submissions"
+CORRECT = SUBMISSIONS / "correct.py"
+SEED = 20261122
+
+needs_isolation = pytest.mark.skipif(
+    isolation_missing() is not None, reason=f"submissions cannot be isolated here: {isolation_missing()}"
+)
+
+
+def small_rubric() -> Rubric:
+    """GPT alone, and limits that a hostile submission meets soon."""
+    rubric = read_rubric()
+    limits = dataclasses.replace(
+        rubric.limits, check_seconds=3.0, load_seconds=6.0, total_seconds=40.0, memory_mib=2048, restarts=2
+    )
+    return dataclasses.replace(rubric, parts=("GPT",), limits=limits)
+
+
+def mutated(source: str, *changes: tuple[str, str]) -> str:
+    """A source with every occurrence replaced; a change that no longer applies is a stale test."""
+    for old, new in changes:
+        assert old in source, f"stale: {old!r} is not in the source"
+        source = source.replace(old, new)
+    return source
+
+
+def grade_sources(sources: Mapping[str, str | bytes], rubric: Rubric | None = None) -> dict[str, dict[str, Any]]:
+    """Grade files with these contents, two at a time; reports by name."""
+    with tempfile.TemporaryDirectory() as folder:
+        submissions = []
+        for name, source in sources.items():
+            path = Path(folder) / f"{name}.py"
+            path.write_bytes(source if isinstance(source, bytes) else source.encode())
+            submissions.append(Submission(path, name))
+        reports = grade_all(submissions, rubric or read_rubric(), SEED, "en", False, 2, None, lambda _: None)
+    return {report["submission"]: report for report in reports}
+
+
+@cache
+def grade_files(names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Reports of files under `submissions`."""
+    return grade_sources({name: (SUBMISSIONS / f"{name}.py").read_bytes() for name in names})
+
+
+def lost(report: dict[str, Any]) -> dict[str, float]:
+    """Points lost, by check; only checks that lost any."""
+    return {c["id"]: round(c["max_score"] - c["score"], 3) for c in report["checks"] if c["score"] < c["max_score"]}

@@ -1,0 +1,65 @@
+"""`validate` without a result of one's own: it trains, whole or 200 steps."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import click
+import pytest
+
+from pygpt import training
+from pygpt.checkpoints import RESUME, Run
+from pygpt.corpus import Corpus
+from pygpt.settings import ModelSettings, TrainingSettings
+from pygpt.validation import gather
+from tests.validation.helpers import Cli, a_run
+
+
+@pytest.mark.parametrize("padding_row", ["r", "corrected"])
+def test_quick(
+    padding_row: str, cli: Cli, tmp_path: Path, shakespeare: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gather, "QUICK_STEPS", 12)
+    begin = training.start
+
+    def start(model: ModelSettings, settings: TrainingSettings) -> training.TrainingState:
+        return begin(model, dataclasses.replace(settings, padding_row=padding_row))
+
+    monkeypatch.setattr(training, "start", start)
+    result = cli("validate", "--quick", "--model", "gpt_noattn", "--json", tmp_path / "r.json")
+    steps = json.loads((tmp_path / "r.json").read_text())["exercises"][0]["verdict"]["steps"]
+    assert steps["compared"] == 12
+    if padding_row == "corrected":  # R's slip in the embedding is what the recording can tell
+        assert result.exit_code == 1, result.output
+        assert "differs from step " in result.output
+        return
+    assert result.exit_code == 0, result.output
+    assert steps["kind"] in (["identical"] if gather.same_kernels() else ["identical", "digits"])
+
+
+@pytest.mark.usefixtures("same")
+def test_whole_training_goes_on_where_it_was(cli: Cli, tmp_path: Path, shakespeare: Corpus) -> None:
+    run = a_run(tmp_path / "gpt_noattn", "gpt_noattn")
+    before = (run / RESUME).read_bytes()
+    result = cli("validate", "--model", "gpt_noattn", "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "resumed after step 14,115" in result.output
+    assert "identical (steps: 14115" in result.output
+    assert (run / RESUME).read_bytes() == before
+
+
+def test_whole_training_is_the_recordings(
+    cli: Cli, tmp_path: Path, shakespeare: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[Run] = []
+
+    def watch(run: Run, *_: object, **__: object) -> None:
+        begun.append(run)
+        raise click.exceptions.Exit(130)
+
+    monkeypatch.setattr("pygpt.commands.progress.watch", watch)
+    assert cli("validate", "--out", tmp_path).exit_code == 130
+    (run,) = begun
+    assert run.folder == tmp_path / "gpt"
+    assert run.training == TrainingSettings(threads=1)
+    assert run.model == ModelSettings()

@@ -16,14 +16,13 @@ from pygpt.errors import PygptError
 
 Settings = TypeVar("Settings", bound="ModelSettings | TrainingSettings")
 
-# The recordings and the R code call the same settings by these names.
-R_NAMES = {"N_Layers": "n_layer", "Head": "n_head", "nvoc": "vocab_size", "p0": "dropout"}
-R_MODELS = {"GPT": "gpt", "GPT_NoAttn": "gpt_noattn"}
-
 ModelName = Literal["gpt", "gpt_noattn"]
 Engine = Literal["r", "fast"]
 PaddingRow = Literal["r", "corrected"]
 MODELS: tuple[ModelName, ...] = get_args(ModelName)
+# What the R code, the recordings and students' ports call the models and the settings that have other names there.
+R_MODELS: dict[ModelName, str] = {"gpt": "GPT", "gpt_noattn": "GPT_NoAttn"}
+R_NAMES = {"n_layer": "N_Layers", "n_head": "Head", "vocab_size": "nvoc", "dropout": "p0"}
 
 
 def _setting(default: Any, text: str) -> Any:
@@ -57,9 +56,17 @@ class ModelSettings:
     @classmethod
     def from_r(cls, model: str, settings: dict[str, Any]) -> "ModelSettings":
         """From R's names, as the recordings' metadata have them (`N_Layers`, `nvoc`, `Head`, `p0`)."""
-        if model not in R_MODELS:
-            raise PygptError(f"unknown model {model!r}: R's models are {', '.join(R_MODELS)}")
-        return from_dict(cls, {"model": R_MODELS[model], **{R_NAMES.get(k, k): v for k, v in settings.items()}})
+        models, names = ({r: own for own, r in pairs.items()} for pairs in (R_MODELS, R_NAMES))
+        if model not in models:
+            raise PygptError(
+                "unknown model {model}: R's models are {known}", model=repr(model), known=", ".join(models)
+            )
+        return from_dict(cls, {"model": models[model], **{names.get(k, k): v for k, v in settings.items()}})
+
+    def to_r(self) -> dict[str, int | float]:
+        """The arguments of R's `GPT` and `GPT_NoAttn`, by name and in their order."""
+        order = ("block_size", "n_embd", "n_layer", "vocab_size", "n_head", "dropout")
+        return {R_NAMES.get(name, name): getattr(self, name) for name in order}
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ class Epoch:
 
 
 Event = Step | Validated | Epoch
-_Forward = Callable[[Tensor, Tensor], Tensor]
+LossOf = Callable[[Tensor, Tensor], Tensor]
+"""The loss of a batch (x, y), a scalar with its graph."""
 
 
 @dataclass
@@ -81,39 +82,52 @@ def fit(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSe
     Yields:
         Step after each step; Validated and, at the end, Epoch in each validation.
     """
-    forward = _forward(state.model, settings)
+    loss_of = _loss_of(state.model, settings)
     parameters = r_semantics.parameters(state.model)
+    clip = r_semantics.clip_grad_norm if settings.engine == "r" else _clip_fast
     while state.epoch < settings.epochs:
         order = _order(state, len(train))
         state.model.train()
         for x, y in batches(train, settings.batch_size, settings.device, order, state.step_in_epoch):
             if settings.max_steps is not None and state.step >= settings.max_steps:
                 return
-            loss = _step(state, forward, parameters, x, y, settings)
-            yield Step(state.step, state.epoch + 1, loss)
-        yield from _validate(state, forward, valid, settings)
+            loss = training_step(loss_of, state.optimizer, parameters, x, y, settings.max_norm, clip)
+            state.step += 1
+            state.step_in_epoch += 1
+            state.mean_loss = r_semantics.running_mean(state.mean_loss, loss, state.step_in_epoch)
+            yield Step(state.step, state.epoch + 1, loss.item())
+        yield from _validate(state, loss_of, valid, settings)
 
 
-def _step(
-    state: TrainingState,
-    forward: _Forward,
+def training_step(
+    loss_of: LossOf,
+    optimizer: torch.optim.Optimizer,
     parameters: list[torch.nn.Parameter],
     x: Tensor,
     y: Tensor,
-    settings: TrainingSettings,
-) -> float:
-    state.optimizer.zero_grad(set_to_none=True)
-    loss = forward(x, y)
+    max_norm: float,
+    clip: Callable[[list[torch.nn.Parameter], float], object] = r_semantics.clip_grad_norm,
+) -> Tensor:
+    """One step as luz takes it: gradients to zero, loss, backward, clip, update.
+
+    Args:
+        loss_of: the loss of a batch, a scalar with its graph.
+        parameters: those whose gradients are clipped together, in R's order.
+        x, y: rows (batch, k) and the next characters' rows.
+
+    Returns:
+        The loss before the step, detached.
+    """
+    optimizer.zero_grad(set_to_none=True)
+    loss = loss_of(x, y)
     loss.backward()  # type: ignore[no-untyped-call]
-    if settings.engine == "r":
-        r_semantics.clip_grad_norm(parameters, settings.max_norm)
-    else:
-        torch.nn.utils.clip_grad_norm_(parameters, settings.max_norm, foreach=True)
-    state.optimizer.step()
-    state.step += 1
-    state.step_in_epoch += 1
-    state.mean_loss = r_semantics.running_mean(state.mean_loss, loss.detach(), state.step_in_epoch)
-    return loss.item()
+    clip(parameters, max_norm)
+    optimizer.step()
+    return loss.detach()
+
+
+def _clip_fast(parameters: list[torch.nn.Parameter], max_norm: float) -> None:
+    torch.nn.utils.clip_grad_norm_(parameters, max_norm, foreach=True)
 
 
 def validation_loss(model: CharacterModel, valid: Tensor, settings: TrainingSettings) -> float:
@@ -123,14 +137,14 @@ def validation_loss(model: CharacterModel, valid: Tensor, settings: TrainingSett
         valid: windows (n, block_size + 1) to validate on, in their order.
     """
     model.eval()
-    *_, mean = _running_validation(_forward(model, settings), valid, settings)
+    *_, mean = _running_validation(_loss_of(model, settings), valid, settings)
     return mean.item()
 
 
-def _validate(state: TrainingState, forward: _Forward, valid: Tensor, settings: TrainingSettings) -> Iterator[Event]:
+def _validate(state: TrainingState, loss_of: LossOf, valid: Tensor, settings: TrainingSettings) -> Iterator[Event]:
     state.model.eval()
     mean: Tensor | None = None
-    for count, so_far in enumerate(_running_validation(forward, valid, settings), start=1):
+    for count, so_far in enumerate(_running_validation(loss_of, valid, settings), start=1):
         mean = so_far
         yield Validated(state.epoch + 1, count)
     assert mean is not None
@@ -141,11 +155,11 @@ def _validate(state: TrainingState, forward: _Forward, valid: Tensor, settings: 
     yield done
 
 
-def _running_validation(forward: _Forward, valid: Tensor, settings: TrainingSettings) -> Iterator[Tensor]:
+def _running_validation(loss_of: LossOf, valid: Tensor, settings: TrainingSettings) -> Iterator[Tensor]:
     mean: Tensor | None = None
     for count, (x, y) in enumerate(batches(valid, settings.batch_size, settings.device), start=1):
         with torch.no_grad():
-            mean = r_semantics.running_mean(mean, forward(x, y), count)
+            mean = r_semantics.running_mean(mean, loss_of(x, y), count)
         yield mean
 
 
@@ -168,7 +182,7 @@ def _optimizer(model: CharacterModel, settings: TrainingSettings) -> torch.optim
     return torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=0.01, fused=True)
 
 
-def _forward(model: CharacterModel, settings: TrainingSettings) -> _Forward:
+def _loss_of(model: CharacterModel, settings: TrainingSettings) -> LossOf:
     logits: Callable[[Tensor], Tensor] = torch.compile(model) if settings.compile else model
     device = torch.device(settings.device).type
 

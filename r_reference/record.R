@@ -1,5 +1,5 @@
 # Make the recordings anew from R torch: what R torch and luz compute, written down.
-# Rscript record.R --out DIR [--corpus FILE] [--kernel-fingerprint TEXT]
+# Rscript record.R --out DIR [--model NAME] [--corpus FILE] [--kernel-fingerprint TEXT]
 # tiny_* and stream_* take a minute or two; shakespeare_* (two whole trainings) take hours and
 # are made, with vocabulary.json, only where --corpus is given.
 
@@ -12,6 +12,11 @@ source_course(file.path(here, "course"))
 recorded_models <- function() {
   list(gpt = list(name = "GPT", generator = gpt_module()),
        gpt_noattn = list(name = "GPT_NoAttn", generator = gpt_noattn_module()))
+}
+
+read_model <- function(text) {
+  if (!text %in% c("gpt", "gpt_noattn")) stop("must be gpt or gpt_noattn")
+  text
 }
 
 #' An R torch state_dict as copies of their own: the weights go on changing.
@@ -35,6 +40,7 @@ save_recording <- function(tensors, path, kind, model, settings, run, provenance
 main <- function() {
   values <- read_options("Record what the course's code computes on R torch and luz.", list(
     option("out", "DIR", "folder for the recordings", read_folder, required = TRUE),
+    option("model", "NAME", "gpt or gpt_noattn; without it both", read_model),
     option("corpus", "FILE", "Shakespeare.txt; without it no shakespeare_* and no vocabulary.json", read_file_name),
     option("kernel-fingerprint", "TEXT", "what PyTorch gave on this machine, see the recordings' README", read_text)))
   require_packages()
@@ -46,6 +52,7 @@ main <- function() {
   dir.create(values$out, recursive = TRUE, showWarnings = FALSE)
   provenance <- make_provenance(values[["kernel-fingerprint"]])
   models <- recorded_models()
+  if (!is.null(values[["model"]])) models <- models[values[["model"]]]
   for (label in names(models)) {
     at <- function(format) file.path(values$out, sprintf(format, label))
     record_tiny(models[[label]], at("tiny_%s.safetensors"), provenance)

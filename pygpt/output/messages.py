@@ -29,6 +29,9 @@ class Message:
     template: str
     values: dict[str, object] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        return self.render("en")
+
     def render(self, lang: str) -> str:
         """The sentence in one of LANGUAGES. Each text among its values is made plain and bounded."""
         return _in_language(self, lang, _LONGEST)
@@ -96,7 +99,8 @@ class _Formatter(string.Formatter):
         if isinstance(value, Message | PygptError):
             return _in_language(value, self._lang, self._longest)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            return plain(str(value), self._longest)
+            # an error's values in full, line ends and all, as `str(error)` has them in English
+            return str(value) if self._longest is None else plain(str(value), self._longest)
         return number(value, format_spec or (".4g" if isinstance(value, float) else "d"), self._lang)
 
 

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from pygpt.checkpoints import FIGURE, open_run, read_history, read_steps
+from pygpt.checkpoints import FIGURE, open_run
 from pygpt.files import write_atomically
+from pygpt.losses import read_history, read_steps
 from pygpt.training import Epoch
 
 _Array = NDArray[np.float64]

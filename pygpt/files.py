@@ -28,7 +28,7 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise PygptError(f"cannot write {path}: {error.strerror or error}") from error
+        raise PygptError("cannot write {path}: {why}", path=path, why=error.strerror or error) from error
 
 
 def shipped(path: str) -> Path:

@@ -32,16 +32,16 @@ def info(folder: Path | None, config: Path | None, **options: Any) -> None:
 
 
 def _show_run(folder: Path) -> None:
-    from pygpt import checkpoints
+    from pygpt import checkpoints, losses
 
     run = checkpoints.open_run(folder)
     _show_settings(run.model, run.training)
     click.echo(_parameters(run.model))
     click.echo("made with: " + ", ".join(f"{k} {v}" for k, v in run.provenance.items()))
     click.echo(f"vocabulary ({run.vocabulary.order}): {''.join(run.vocabulary.characters)!r}")
-    click.echo(f"steps done: {len(checkpoints.read_steps(folder)):,}")
+    click.echo(f"steps done: {len(losses.read_steps(folder)):,}")
     click.echo("epoch  train loss  valid loss")
-    for epoch in checkpoints.read_history(folder):
+    for epoch in losses.read_history(folder):
         click.echo(f"{epoch.epoch:5}  {epoch.train:10.4f}  {epoch.valid:10.4f}")
     click.echo("files: " + ", ".join(f"{p.name} ({p.stat().st_size:,} B)" for p in sorted(folder.glob("[!.]*"))))
 

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from pygpt import checkpoints, corpus, training
+from pygpt import checkpoints, corpus, losses, training
 from pygpt.errors import PygptError
 from pygpt.settings import ModelSettings, TrainingSettings
 from pygpt.vocabulary import Vocabulary
@@ -41,9 +41,9 @@ def data(run: checkpoints.Run) -> list[torch.Tensor]:
 
 
 def train(run: checkpoints.Run, state: training.TrainingState, events: int | None) -> None:
-    losses = [(e.step, e.loss) for e in islice(training.fit(state, *data(run), run.training), events)
-              if isinstance(e, training.Step)]  # fmt: skip
-    checkpoints.save_checkpoint(run, state, losses)
+    done = [(e.step, e.loss) for e in islice(training.fit(state, *data(run), run.training), events)
+            if isinstance(e, training.Step)]  # fmt: skip
+    checkpoints.save_checkpoint(run, state, done)
 
 
 @hypothesis_settings(max_examples=25)
@@ -63,10 +63,10 @@ def test_stopping_after_any_event_changes_nothing(
         if not checkpoints.restore_checkpoint(run, state):
             run, state = begin(broken, model, engine)
         train(run, state, events)
-    for name in (checkpoints.WEIGHTS, checkpoints.RESUME, checkpoints.HISTORY, checkpoints.STEPS):
+    for name in (checkpoints.WEIGHTS, checkpoints.RESUME, losses.HISTORY, losses.STEPS):
         assert (whole / name).read_bytes() == (broken / name).read_bytes(), name
-    assert len(checkpoints.read_steps(whole)) == 14
-    assert len(checkpoints.read_history(whole)) == 2
+    assert len(losses.read_steps(whole)) == 14
+    assert len(losses.read_history(whole)) == 2
 
 
 def test_more_epochs_on_resume_are_as_if_asked_for_at_once(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def wait_for_checkpoint(folder: Path, process: subprocess.Popen[str]) -> None:
 def assert_same_end(cli: Callable[..., Result], folder: Path, uninterrupted: Path) -> None:
     result = cli("train", "--resume", "--out", folder)
     assert result.exit_code == 0, result.output
-    for name in (checkpoints.WEIGHTS, checkpoints.STEPS, checkpoints.HISTORY, checkpoints.RESUME):
+    for name in (checkpoints.WEIGHTS, losses.STEPS, losses.HISTORY, checkpoints.RESUME):
         assert (folder / name).read_bytes() == (uninterrupted / name).read_bytes(), name
 
 
@@ -127,7 +127,7 @@ def test_stopped_by_a_signal(
         assert process.returncode == 130
         assert f"train --resume --out {tmp_path / 'run'}" in output
         assert "Traceback" not in output
-    assert len(checkpoints.read_steps(tmp_path / "run")) < len(checkpoints.read_steps(uninterrupted))
+    assert len(losses.read_steps(tmp_path / "run")) < len(losses.read_steps(uninterrupted))
     assert_same_end(cli, tmp_path / "run", uninterrupted)
 
 
@@ -161,11 +161,11 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(tmp_path: Path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     now = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
-    assert {n for n in kept if n != checkpoints.STEPS and now[n] != kept[n]} <= {checkpoints.HISTORY}
+    assert {n for n in kept if n != losses.STEPS and now[n] != kept[n]} <= {losses.HISTORY}
     assert now.keys() == kept.keys()  # no temporary file is left
     run, state = begin(tmp_path, "gpt", "r")
     checkpoints.restore_checkpoint(run, state)
-    assert (tmp_path / checkpoints.STEPS).read_bytes() == kept[checkpoints.STEPS]
+    assert (tmp_path / losses.STEPS).read_bytes() == kept[losses.STEPS]
     assert state.step == 3
 
 

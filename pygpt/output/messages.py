@@ -29,12 +29,22 @@ class Message:
     template: str
     values: dict[str, object] = field(default_factory=dict)
 
-    def __str__(self) -> str:
-        return self.render("en")
-
     def render(self, lang: str) -> str:
         """The sentence in one of LANGUAGES. Each text among its values is made plain and bounded."""
         return _in_language(self, lang, _LONGEST)
+
+    def __str__(self) -> str:
+        return _in_language(self, "en", None)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Several sentences as one value of another, with semicolons between them."""
+
+    messages: list[Message]
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.messages))
 
 
 def say(template: str, **values: object) -> Message:
@@ -98,9 +108,12 @@ class _Formatter(string.Formatter):
     def format_field(self, value: object, format_spec: str) -> str:
         if isinstance(value, Message | PygptError):
             return _in_language(value, self._lang, self._longest)
+        if isinstance(value, Listed):
+            return "; ".join(_in_language(message, self._lang, self._longest) for message in value.messages)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            # an error's values in full, line ends and all, as `str(error)` has them in English
-            return str(value) if self._longest is None else plain(str(value), self._longest)
+            # in full, a text keeps its lines
+            lines = str(value).split("\n") if self._longest is None else [str(value)]
+            return "\n".join(plain(line, self._longest) for line in lines)
         return number(value, format_spec or (".4g" if isinstance(value, float) else "d"), self._lang)
 
 

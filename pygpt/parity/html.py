@@ -8,7 +8,7 @@ from pygpt.parity.compare import Line
 from pygpt.parity.explanation import explain
 from pygpt.parity.report import COLUMNS, Report, cells, verdict
 
-_HEADER = (*COLUMNS, "where", "expected", "got", "verdict")
+_HEADER = (*COLUMNS[:2], "verdict", *COLUMNS[2:], "where", "expected", "got")
 
 
 def report_html(reports: list[Report]) -> str:
@@ -35,7 +35,8 @@ def _section(report: Report) -> dict[str, Any]:
 
 
 def _row(line: Line, first: bool) -> list[str]:
+    told = "within" if line.agrees else line.problem or "over"
     where = ", ".join(map(str, line.where))
     values = [where, f"{line.expected:.9g}", f"{line.actual:.9g}"] if not line.problem else ["", "", ""]
-    told = "within" if line.agrees else line.problem or "over"
-    return [*cells(line), *values, f"{told}: first divergence" if first else told]
+    name, shape, *sizes = cells(line)
+    return [name, shape, f"{told}: first divergence" if first else told, *sizes, *values]

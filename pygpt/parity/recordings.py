@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pygpt.errors import PygptError
 from pygpt.models import build_model
-from pygpt.output.messages import Message, say
+from pygpt.output.messages import Message, plain, say
 from pygpt.settings import ModelSettings
 from pygpt.weights import read_tensors
 
@@ -146,7 +146,7 @@ def _faults(recording: Recording) -> Iterator[Message]:
     model, run, tensors = recording.model, recording.run, recording.tensors
     odd = [name for name, tensor in tensors.items() if tensor.dtype not in _TYPES]
     if odd:
-        yield say("{names} must be float32, float64 or int64, as R writes them", names=", ".join(odd))
+        yield say("{names} must be float32, float64 or int64, as R writes them", names=plain(", ".join(odd)))
     if isinstance(run, ModelRun):
         yield from _weight_faults(model, tensors, "init.")
         yield from _window_faults(model, tensors)
@@ -183,7 +183,7 @@ def _weight_faults(model: ModelSettings, tensors: dict[str, Tensor], prefix: str
         odd = ["n_layer"]
     if odd:
         names = ", ".join(prefix + name for name in odd)
-        yield say("its weights do not fit its model_settings: {names}", names=names)
+        yield say("its weights do not fit its model_settings: {names}", names=plain(names))
 
 
 def _window_faults(model: ModelSettings, tensors: dict[str, Tensor]) -> Iterator[Message]:

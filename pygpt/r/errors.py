@@ -36,8 +36,8 @@ class RError(PygptError):
             else PygptError("R error: {message}", message=message)
         )
         if traceback:
-            calls = "\n  ".join(traceback)
-            super().__init__("{what}\nR's calls, the outermost first:\n  {calls}", what=what, calls=calls)
+            calls = "\n".join(f"- {call}" for call in traceback)
+            super().__init__("{what}\nR's calls, the outermost first:\n{calls}", what=what, calls=calls)
         else:
             super().__init__("{what}", what=what)
         self.args = (message, call, traceback)

@@ -162,11 +162,11 @@ class RSession:
         except (EOFError, OSError) as error:
             how = self._process.how_it_ended()
             self._kill()
-            last = "\n  ".join(self._last_printed.splitlines()[-_LAST_LINES:])
+            last = "\n".join(f"| {line}" for line in self._last_printed.splitlines()[-_LAST_LINES:])
             if not last:
                 raise RDiedError("R died in {what}: {how}; it printed nothing", what=what, how=how) from error
             raise RDiedError(
-                "R died in {what}: {how}; it printed last:\n  {last}", what=what, how=how, last=last
+                "R died in {what}: {how}; it printed last:\n{last}", what=what, how=how, last=last
             ) from error
         except BaseException:
             # Ctrl-C: the reply that is still to come would be taken for that of the next request.

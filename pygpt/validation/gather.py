@@ -10,12 +10,14 @@ import torch
 from torch import Tensor
 
 from pygpt import checkpoints, corpus, training, weights
-from pygpt.checkpoints import HISTORY, STEPS, Run
+from pygpt.checkpoints import Run
 from pygpt.corpus import SHAKESPEARE_SHA256, Corpus
 from pygpt.determinism import kernel_fingerprint, reproducible
 from pygpt.errors import PygptError
 from pygpt.generation import generate
+from pygpt.losses import HISTORY, STEPS, read_history, read_steps
 from pygpt.models import CharacterModel, build_model
+from pygpt.output.messages import say
 from pygpt.settings import ModelName, ModelSettings, TrainingSettings
 from pygpt.training import Step
 from pygpt.validation.attempt import Attempt
@@ -58,8 +60,8 @@ def from_run(folder: Path, same: bool) -> Attempt:
     run = checkpoints.open_run(folder)
     _check_course(run)
     try:
-        history = checkpoints.read_history(folder)
-        steps = checkpoints.read_steps(folder)
+        history = read_history(folder)
+        steps = read_steps(folder)
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise PygptError(f"{folder}: {HISTORY} or {STEPS} is damaged ({error})") from error
     if [e.epoch for e in history] != list(range(1, EPOCHS + 1)):
@@ -161,7 +163,7 @@ def course_windows(text: Corpus, vocabulary: Vocabulary) -> tuple[Tensor, Tensor
     """Windows (n, 65) to train and to validate on, as exercises 2 and 3 make them."""
     settings = TrainingSettings()
     parts = corpus.split(vocabulary.encode(text.text), settings.share, settings.train_share)
-    train, valid = (corpus.windows(part, ModelSettings().block_size, "the course's text") for part in parts)
+    train, valid = (corpus.windows(part, ModelSettings().block_size, say("the course's text")) for part in parts)
     return train, valid
 
 
@@ -181,7 +183,7 @@ def sample(network: CharacterModel, vocabulary: Vocabulary) -> str | None:
     """
     if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
         return None
-    prompt = vocabulary.encode(PROMPT, "the course's prompt").tolist()
+    prompt = vocabulary.encode(PROMPT, say("the course's prompt")).tolist()
     with reproducible():
         drawn = [row for (row,) in generate(network, prompt, TEXT_LENGTH, TEMPERATURE, (TEXT_SEED,))]
     return vocabulary.decode(drawn)

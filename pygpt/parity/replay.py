@@ -38,7 +38,8 @@ def _replay_model(recording: Recording, run: ModelRun) -> Iterator[tuple[str, Te
     yield from activations(model, x).items()
     loss, by_name = gradients(model, x, y)
     yield "loss", loss.reshape(1)
-    yield from by_name.items()
+    # copies, for clipping changes the gradients in place
+    yield from {name: gradient.clone() for name, gradient in by_name.items()}.items()
 
     parameters = r_semantics.parameters(model)
     yield "grad_norm", r_semantics.clip_grad_norm(parameters, run.max_norm).reshape(1)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from pygpt.commands.usage_errors import UsageError
 from pygpt.output.messages import LANGUAGES, catalogue
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -47,6 +48,15 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         _settle(ctx, args)
         return super().parse_args(ctx, args)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.UsageError as error:
+            lang = "en" if error.ctx is None else str(error.ctx.meta.get(_KEY, "en"))
+            if lang == "en" or isinstance(error, UsageError):
+                raise
+            raise UsageError(error, lang) from error
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         return [_spoken(parameter) for parameter in super().get_params(ctx)]

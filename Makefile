@@ -36,7 +36,7 @@ lint: $(VENV)/.installed-dev docs ## every check of .pre-commit-config.yaml (men
 	  echo "actionlint is not installed: the workflows were held to GitHub's schema alone (see CONTRIBUTING.md)"; fi
 
 docs: $(VENV)/.installed-dev ## the site, in site/, with every link checked
-	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 
 bench: $(VENV)/.installed ## how fast training, generation and grading are here, as ratios
 	$(VENV)/bin/python benchmarks/bench.py

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import click
 
-from pygpt.commands.usage_errors import UsageError
 from pygpt.output.messages import LANGUAGES, catalogue
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -32,7 +31,11 @@ def lang_option(command: Decorated) -> Decorated:
 
 def current() -> str:
     """The language of the command that runs now."""
-    context = click.get_current_context(silent=True)
+    return language_of(click.get_current_context(silent=True))
+
+
+def language_of(context: click.Context | None) -> str:
+    """The language of a command, from its context."""
     return "en" if context is None else str(context.meta.get(_KEY, "en"))
 
 
@@ -48,15 +51,6 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         _settle(ctx, args)
         return super().parse_args(ctx, args)
-
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        try:
-            return super().make_context(*args, **kwargs)
-        except click.UsageError as error:
-            lang = "en" if error.ctx is None else str(error.ctx.meta.get(_KEY, "en"))
-            if lang == "en" or isinstance(error, UsageError):
-                raise
-            raise UsageError(error, lang) from error
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         return [_spoken(parameter) for parameter in super().get_params(ctx)]

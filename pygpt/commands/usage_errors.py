@@ -23,7 +23,8 @@ class UsageError(click.UsageError):
     def show(self, file: IO[Any] | None = None) -> None:
         own, err = catalogue(self._lang), file is None
         if self.ctx is not None:
-            click.echo(self.ctx.get_usage(), file=file, err=err)
+            with self.ctx.scope(cleanup=False):
+                click.echo(self.ctx.get_usage(), file=file, err=err)
             hint = own["Try '{command} {option}' for help."]
             click.echo(hint.format(command=self.ctx.command_path, option="--help") + "\n", file=file, err=err)
         click.echo(f"{own['Error']}: {self.message}", file=file, err=err)

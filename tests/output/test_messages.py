@@ -34,21 +34,35 @@ def in_python() -> Iterator[tuple[str, str]]:
     for path in PACKAGE.rglob("*.py"):
         if "isolation/child.py" in path.as_posix():
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        named = {
+            target.id: node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None
+            for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+            if isinstance(target, ast.Name)
+        }
+        for node in ast.walk(tree):
             if isinstance(node, ast.Call):
                 name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
                 place = 0 if name in errors else SENTENCES.get(name)
                 if place is not None and len(node.args) > place:
-                    yield from constants(node.args[place], f"{path.relative_to(PACKAGE)}:{node.lineno}")
+                    yield from constants(node.args[place], f"{path.relative_to(PACKAGE)}:{node.lineno}", named)
 
 
-def constants(argument: ast.expr, where: str) -> Iterator[tuple[str, str]]:
-    """The texts that an argument may be; a template must not be put together when it runs."""
+def constants(argument: ast.expr, where: str, named: dict[str, ast.expr]) -> Iterator[tuple[str, str]]:
+    """The texts that an argument may be, by itself or by a name of its module; none is put together when it runs."""
     assert not isinstance(argument, ast.JoinedStr | ast.BinOp), f"{where}: a template must be a constant"
     if isinstance(argument, ast.IfExp):
-        yield from constants(argument.body, where)
-        yield from constants(argument.orelse, where)
-    elif isinstance(argument, ast.Constant) and argument.value:
+        yield from constants(argument.body, where, named)
+        yield from constants(argument.orelse, where, named)
+    elif isinstance(argument, ast.Subscript):
+        yield from constants(argument.value, where, named)
+    elif isinstance(argument, ast.Name) and argument.id in named:
+        value = named[argument.id]
+        for part in value.values if isinstance(value, ast.Dict) else [value]:
+            yield from constants(part, where, named)
+    elif isinstance(argument, ast.Constant) and isinstance(argument.value, str) and argument.value:
         yield argument.value, where
 
 

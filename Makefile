@@ -39,8 +39,8 @@ docs: $(VENV)/.installed-dev ## the site, in site/, with every link checked
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 
 bench: $(VENV)/.installed ## how fast training, generation and grading are here, as ratios
-	$(VENV)/bin/python benchmarks/bench.py
-	$(VENV)/bin/python benchmarks/bench_grading.py
+	$(VENV)/bin/python -m benchmarks.model
+	$(VENV)/bin/python -m benchmarks.grading
 
 clean: ## remove what the others made: the environment, runs/demo, build, dist, site, coverage
 	rm -rf $(VENV) runs/demo build dist site htmlcov .coverage .coverage.*

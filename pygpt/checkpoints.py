@@ -31,7 +31,7 @@ from pygpt.models import CharacterModel, build_model
 from pygpt.settings import ModelSettings, TrainingSettings, from_dict
 from pygpt.training import Epoch, TrainingState
 from pygpt.vocabulary import Vocabulary
-from pygpt.weights import load_state, read_tensors, save_weights
+from pygpt.weights import check_state, load_state, read_tensors, save_weights
 
 FORMAT = 1
 SETTINGS, VOCABULARY, WEIGHTS, RESUME = "settings.json", "vocabulary.json", "weights.safetensors", "resume.safetensors"
@@ -144,9 +144,13 @@ def load_model(run: Run) -> CharacterModel:
         raise PygptError(
             "{folder} has no {file} yet: train on (train --resume --out {folder})", folder=run.folder, file=WEIGHTS
         )
+    path = run.folder / WEIGHTS
+    tensors, _ = read_tensors(path)
+    # Before room is made for a model that damaged settings may ask for.
+    with torch.device("meta"):
+        check_state(build_model(run.model), tensors, path)
     model = build_model(run.model, run.training.padding_row)
-    tensors, _ = read_tensors(run.folder / WEIGHTS)
-    load_state(model, tensors, run.folder / WEIGHTS)
+    load_state(model, tensors, path)
     return model.eval()
 
 

@@ -9,6 +9,7 @@ import click
 
 from pygpt.commands.language import Command, Group, current, lang_option
 from pygpt.commands.terminal import paragraph, table
+from pygpt.commands.train import INTERRUPTED
 from pygpt.errors import PygptError
 from pygpt.output.messages import tell
 from pygpt.settings import MODELS, ModelName
@@ -16,10 +17,8 @@ from pygpt.settings import MODELS, ModelName
 if TYPE_CHECKING:
     from pygpt.validation.report import Report
 
-INTERRUPTED = 130
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
-_OUT = Path("runs/validate")
 _OPTIONS = (
     click.option(
         "--figure",
@@ -84,7 +83,7 @@ def validate() -> None:
 
 
 @validate.command(cls=Command, epilog="Example: validate run runs/gpt runs/gpt_noattn --html report.html")
-@click.argument("folders", metavar="FOLDER", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_reports
 def run(folders: tuple[Path, ...]) -> "Report":
     """Judge finished runs. Each FOLDER is what `train` made on the course's text; one for each model."""
@@ -131,14 +130,20 @@ def train(model: ModelName | None, quick: bool, out: Path | None) -> "Report":
 
     Both models are trained whole, three epochs each. Ctrl-C saves; the same command goes on from there.
     """
-    from pygpt.validation import workflow
+    if quick and out:
+        raise PygptError("--quick keeps nothing, so it does not go with --out: leave one of them out")
+
+    from pygpt.validation import gather, workflow
 
     models = _chosen(model)
-    if not quick:
-        return workflow.of_runs(_trained(models, out or _OUT))
-    if out:
-        raise PygptError("--quick keeps nothing, so it does not go with --out: leave one of them out")
-    return _first_steps(models)
+    try:
+        if not quick:
+            return workflow.of_training(models, out or Path("runs/validate"))
+        with click.progressbar(length=gather.QUICK_STEPS * len(models), label=tell(current(), "steps")) as bar:
+            return workflow.of_first_steps(models, on_step=lambda: bar.update(1))
+    except KeyboardInterrupt as stopped:
+        click.echo(str(stopped))
+        raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 @validate.command(cls=Command, epilog="Example: validate recorded --figure recorded.png")
@@ -153,38 +158,6 @@ def recorded(model: ModelName | None) -> "Report":
 
 def _chosen(model: ModelName | None) -> Sequence[ModelName]:
     return [model] if model else MODELS
-
-
-def _trained(models: Sequence[ModelName], out: Path) -> list[Path]:
-    """Train what is not trained yet, as the recording was; `train` stops cleanly at Ctrl-C and goes on later."""
-    from pygpt.checkpoints import SETTINGS
-    from pygpt.commands.train import train
-
-    folders = [out / name for name in models]
-    for name, folder in zip(models, folders, strict=True):
-        click.get_current_context().invoke(
-            train,
-            config=None,
-            out=folder,
-            resume=(folder / SETTINGS).exists(),
-            model=name,
-            corpus="shakespeare",
-            seed=42,
-            engine="r",
-            epochs=3,
-        )
-    return folders
-
-
-def _first_steps(models: Sequence[ModelName]) -> "Report":
-    from pygpt.validation import gather, workflow
-
-    total = gather.QUICK_STEPS * len(models)
-    try:
-        with click.progressbar(length=total, label=tell(current(), "steps")) as bar:
-            return workflow.of_first_steps(models, on_step=lambda: bar.update(1))
-    except KeyboardInterrupt:
-        raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 def _print(report: "Report", lang: str) -> None:
@@ -208,10 +181,10 @@ def _print(report: "Report", lang: str) -> None:
         for text in (precision(lang), *published_lines(section, lang)):
             paragraph(text)
         for line in verdict_lines(section, lang):
-            paragraph(*line)
+            paragraph(line.text, line.good is not False)
         click.echo()
     for line in claim_lines(report, lang):
-        paragraph(*line)
+        paragraph(line.text, line.good is not False)
     texts = text_table(report, lang)
     if texts.rows:
         click.echo("\n" + click.style(tell(lang, "Texts"), bold=True) + "\n")

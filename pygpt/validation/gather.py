@@ -1,6 +1,5 @@
 """Making an attempt of what a user brings: a run's folder, an R history, R weights, or nothing (200 steps)."""
 
-import csv
 import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
@@ -15,9 +14,9 @@ from pygpt.corpus import SHAKESPEARE_SHA256, Corpus
 from pygpt.determinism import kernel_fingerprint, reproducible
 from pygpt.errors import PygptError
 from pygpt.generation import generate
-from pygpt.losses import HISTORY, STEPS, read_history, read_steps
+from pygpt.losses import STEPS, read_history, read_steps
 from pygpt.models import CharacterModel, build_model
-from pygpt.output.messages import say
+from pygpt.output.messages import Listed, say
 from pygpt.settings import ModelName, ModelSettings, TrainingSettings
 from pygpt.training import Epoch, Step
 from pygpt.validation.attempt import Attempt
@@ -59,13 +58,7 @@ def from_run(folder: Path, same: bool) -> Attempt:
     """
     run = checkpoints.open_run(folder)
     _check_course(run)
-    try:
-        history = read_history(folder)
-        steps = read_steps(folder)
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise PygptError(
-            "{folder}: {history} or {steps} is damaged ({why})", folder=folder, history=HISTORY, steps=STEPS, why=error
-        ) from error
+    history, steps = read_history(folder), read_steps(folder)
     _check_length(run, history, steps)
     network = checkpoints.load_model(run)
     losses: Losses = {(e.epoch, part): getattr(e, part) for e in history for part in ("train", "valid")}
@@ -197,13 +190,16 @@ def _check_course(run: Run) -> None:
         )
     course = dataclasses.asdict(ModelSettings(model=run.model.model)) | dataclasses.asdict(TrainingSettings())
     here = dataclasses.asdict(run.model) | dataclasses.asdict(run.training)
-    differ = [name for name in course if name not in _FREE and here[name] != course[name]]
+    differ = [
+        say("{name} is {here}, not {course}", name=name, here=str(here[name]), course=str(value))
+        for name, value in course.items()
+        if name not in _FREE and here[name] != value
+    ]
     if differ:
         raise PygptError(
-            "{folder} was trained with other settings than the course's: {here}; the course has {course}",
+            "{folder} was trained with other settings than the course's: {differences}",
             folder=run.folder,
-            here=", ".join(f"{name} = {here[name]}" for name in differ),
-            course=", ".join(f"{name} = {course[name]}" for name in differ),
+            differences=Listed(differ),
         )
 
 

@@ -6,14 +6,12 @@ Long, a line a loss: `luz::get_metrics(fitted)` (set, metric, epoch, value).
 """
 
 import csv
-import functools
 import io
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 from pygpt.errors import PygptError
-from pygpt.output.messages import Message, say
+from pygpt.output.messages import Listed, Message, say
 from pygpt.validation.course import EPOCHS, KEYS, Losses
 
 _EPOCH = ("epoch", "epoca", "época", "epochs")
@@ -63,7 +61,7 @@ def read_luz_history(path: Path) -> tuple[Losses, int]:
     ]
     if missing:
         raise PygptError(
-            "{path} lacks {losses}: the course trains {epochs} epochs", path=path, losses=_list(missing), epochs=EPOCHS
+            "{path} lacks {losses}: the course trains {epochs} epochs", path=path, losses=Listed(missing), epochs=EPOCHS
         )
     return losses, max(map(_decimals, texts))
 
@@ -149,12 +147,6 @@ def _number(text: str, where: Message) -> float:
     if not math.isfinite(number):
         raise PygptError("{where}: {text!r} is not a finite number", where=where, text=text)
     return number
-
-
-def _list(messages: Sequence[Message]) -> Message:
-    return functools.reduce(
-        lambda listed, message: say("{listed}, {message}", listed=listed, message=message), messages
-    )
 
 
 def _decimals(text: str) -> int:

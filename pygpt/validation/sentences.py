@@ -14,10 +14,10 @@ _HALF_UNIT = 0.5e-4
 
 
 class Line(NamedTuple):
-    """A sentence, and whether it is good news."""
+    """A sentence, and whether it is good news; None where it is neither."""
 
     text: str
-    good: bool
+    good: bool | None = None
 
 
 def heading(section: Section, lang: str) -> str:
@@ -76,29 +76,29 @@ def verdict_lines(section: Section, lang: str) -> list[Line]:
     attempt, verdict = section.attempt, section.verdict
     if not attempt or not verdict:
         return []
-    lines = [Line(tell(lang, "Validated: {name}", name=attempt.name), True)]
+    lines = [Line(tell(lang, "Validated: {name}", name=attempt.name))]
     if verdict.steps or verdict.losses:
         exact = all(a.kind == "identical" for a in (verdict.steps, verdict.losses) if a)
-        lines.append(Line(_against_recording(verdict, lang), exact or verdict.good))
+        lines.append(Line(_against_recording(verdict, lang), exact or (None if verdict.good else False)))
     if verdict.same_weights is not None:
         whose = (
             say("The weights are R's of seed 42, by their SHA-256.")
             if verdict.same_weights
             else say("The weights are not R's of seed 42 (another SHA-256).")
         )
-        lines.append(Line(whose.render(lang), verdict.same_weights or attempt.due != "identical"))
+        lines.append(Line(whose.render(lang), verdict.same_weights or (False if attempt.due == "identical" else None)))
     if "vocabulary" in attempt.facts:
         order = say(
             "Evaluated with the vocabulary in the order {order} (the lower loss of R's two).",
             order=attempt.facts["vocabulary"],
         )
-        lines.append(Line(order.render(lang), True))
+        lines.append(Line(order.render(lang)))
     if attempt.due in _DUE:
-        lines.append(Line(_DUE[attempt.due].render(lang), True))
+        lines.append(Line(_DUE[attempt.due].render(lang)))
     if verdict.pairs:
         lines.append(Line(_in_band(section, verdict, lang), not verdict.outside))
     if attempt.text is not None:
-        lines.append(Line(_beside_r(attempt.text, section.exercise.recorded.text).render(lang), True))
+        lines.append(Line(_beside_r(attempt.text, section.exercise.recorded.text).render(lang)))
     return [*lines, verdict_line(verdict.good, lang)]
 
 
@@ -230,7 +230,7 @@ def claim_lines(report: Report, lang: str) -> list[Line]:
         if report.claim_holds
         else say("So this model without attention sees other characters: it is not exercise 3's.")
     )
-    return [Line(claim, True), Line(result.render(lang), report.claim_holds), *_floor_lines(report, section, lang)]
+    return [Line(claim), Line(result.render(lang), report.claim_holds), *_floor_lines(report, section, lang)]
 
 
 def _whose_weights(trained: bool) -> Message:
@@ -267,9 +267,9 @@ def _floor_lines(report: Report, section: Section, lang: str) -> list[Line]:
         counted=f.counted,
     )
     return [
-        Line(floor.render(lang), True),
+        Line(floor.render(lang)),
         *(Line(message.render(lang), False) for message in below),
-        Line(parts.render(lang), True),
+        Line(parts.render(lang)),
     ]
 
 

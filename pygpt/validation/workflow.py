@@ -4,13 +4,14 @@ import os
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from pygpt import corpus
+from pygpt import api, checkpoints, corpus
 from pygpt.corpus import Corpus
 from pygpt.determinism import reproducible
 from pygpt.errors import PygptError
 from pygpt.settings import ModelName
 from pygpt.validation import gather
 from pygpt.validation.attempt import Attempt
+from pygpt.validation.course import EPOCHS, RECORDED_SEED
 from pygpt.validation.report import Report, build
 
 
@@ -44,6 +45,22 @@ def of_weights(path: Path) -> Report:
     text = corpus.read_corpus("shakespeare")
     with reproducible():
         return _report([gather.from_weights(path, text)], gather.same_kernels(), text)
+
+
+def of_training(models: Collection[ModelName], out: Path) -> Report:
+    """Whole trainings as R was recorded, in `out`, a folder a model; what is begun goes on, what is done is kept.
+
+    Raises:
+        PygptError: the course's text cannot be had, or a folder holds another run.
+        KeyboardInterrupt: see `api.train`.
+    """
+    folders = [out / name for name in models]
+    for model, folder in zip(models, folders, strict=True):
+        begun = (folder / checkpoints.SETTINGS).exists()
+        api.train(
+            folder, resume=begun, model=model, corpus="shakespeare", seed=RECORDED_SEED, engine="r", epochs=EPOCHS
+        )
+    return of_runs(folders)
 
 
 def of_first_steps(models: Collection[ModelName], on_step: Callable[[], object]) -> Report:

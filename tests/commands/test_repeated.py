@@ -10,13 +10,14 @@ from pygpt.commands import main
 from pygpt.commands.language import Command
 
 
-def options_of_one_value(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The options, with the path of their command and, after it, a value where they take one."""
-    # Only what is told in the language of the reader refuses.
+def options_of_one_value(
+    command: click.Command, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    """The path of the command of each option, and the option with a value where it takes one."""
     for parameter in command.params if isinstance(command, Command) else ():
         if isinstance(parameter, click.Option) and not (parameter.multiple or parameter.count or parameter.is_eager):
             value = [] if parameter.is_flag else [_a_value(parameter)]
-            yield path, *([parameter.opts[0], *value],)
+            yield path, [parameter.opts[0], *value]
     for name, child in getattr(command, "commands", {}).items():
         yield from options_of_one_value(child, (*path, name))
 

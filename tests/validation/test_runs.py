@@ -35,6 +35,14 @@ def test_rs_own_run_is_identical(cli: Cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("same", "no_corpus")
+def test_rs_own_text_is_known(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text, run = exercises()["gpt"].recorded.text, a_run(tmp_path / "run")
+    for drawn, words in ((text, "is R's, character for character"), (text[:9] + "#" + text[10:], "at character 10.")):
+        monkeypatch.setattr(gather, "sample", lambda *_, drawn=drawn: drawn)
+        assert words in cli("validate", "run", run).output
+
+
+@pytest.mark.usefixtures("same", "no_corpus")
 def test_a_step_that_differs_is_named(cli: Cli, tmp_path: Path) -> None:
     steps = list(exercises()["gpt"].recorded.steps)
     steps[299:] = [loss + 2e-4 for loss in steps[299:]]
@@ -114,6 +122,10 @@ def test_runs_that_cannot_be_read(cli: Cli, tmp_path: Path) -> None:
     refused(cli("validate", "run", tmp_path), "holds no run")
     run = a_run(tmp_path / "run")
     refused(cli("validate", "run", run, run), "are both gpt models")
+    history = (run / "history.csv").read_text()
+    (run / "history.csv").write_text(history + "4,1.4,1.7,4.06,5.47\n")
+    refused(cli("validate", "run", run), "has trained 4 epochs, the course 3")
+    (run / "history.csv").write_text(history)
     (run / "steps.csv").write_text("step,loss\n1,4.31018066\n")
     refused(cli("validate", "run", run), "steps.csv has 1 steps; 3 epochs of the course's text are 14115")
     (run / "steps.csv").write_text("step,loss\n1,what\n")

@@ -4,6 +4,7 @@ import copy
 import inspect
 import itertools
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -50,7 +51,17 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         _settle(ctx, args)
+        self._refuse_repeated(ctx, args)
         return super().parse_args(ctx, args)
+
+    def _refuse_repeated(self, ctx: click.Context, args: list[str]) -> None:
+        """An option that holds one value cannot be given twice: click would drop the first without a word."""
+        if ctx.resilient_parsing:
+            return
+        *_, given = self.make_parser(ctx).parse_args(args=list(args))
+        for name, times in Counter(p.opts[0] for p in given if _holds_one(p)).items():
+            if times > 1:
+                raise click.UsageError(f"{name} is given {times} times: give it once", ctx)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         return [_spoken(parameter) for parameter in super().get_params(ctx)]
@@ -69,7 +80,8 @@ class Command(click.Command):
             formatter.write_text(translated(self.help or ""))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        records = [record for p in self.get_params(ctx) if (record := p.get_help_record(ctx)) is not None]
+        options = [p for p in self.get_params(ctx) if isinstance(p, click.Option)]
+        records = [record for option in options if (record := option.get_help_record(ctx)) is not None]
         with formatter.section(translated("Options")):
             formatter.write_dl([(names, _marks(words)) for names, words in records])
 
@@ -102,6 +114,10 @@ def _settle(ctx: click.Context, args: Sequence[str]) -> None:
     if named not in LANGUAGES and not asked:
         raise click.UsageError(f"{VARIABLE}={named} is no language of pygpt: take one of {', '.join(LANGUAGES)}")
     ctx.meta[_KEY] = named if named in LANGUAGES else "en"
+
+
+def _holds_one(parameter: click.Parameter) -> bool:
+    return isinstance(parameter, click.Option) and not (parameter.multiple or parameter.count or parameter.is_eager)
 
 
 def _spoken(parameter: click.Parameter) -> click.Parameter:

@@ -26,20 +26,20 @@ TEXT = "".join("abcdefgh \n"[i * i * 7919 % 10007 % 10] for i in range(140))
 COMMAND = ["--corpus", "sample", "--share", "0.03", "--block-size", "8", "--n-embd", "8", "--epochs", "2"]
 
 
-def begin(folder: Path, model: str, engine: str) -> tuple[checkpoints.Run, training.TrainingState]:
+def begin(folder: Path, model: str, engine: str) -> tuple[checkpoints.RunFolder, training.TrainingState]:
     vocabulary = Vocabulary.from_text(TEXT)
     shape = ModelSettings(model=model, block_size=8, n_embd=8, n_layer=1, vocab_size=len(vocabulary))
     settings = TrainingSettings(engine=engine, batch_size=16, epochs=2, share=1.0, lr=0.01)
-    run = checkpoints.Run(folder, shape, settings, {}, vocabulary)
+    run = checkpoints.RunFolder(folder, shape, settings, {}, vocabulary)
     return run, training.start(shape, settings)
 
 
-def data(run: checkpoints.Run) -> list[torch.Tensor]:
+def data(run: checkpoints.RunFolder) -> list[torch.Tensor]:
     parts = corpus.split(run.vocabulary.encode(TEXT), 1.0, 0.8)
     return [corpus.windows(part, 8, "text") for part in parts]
 
 
-def train(run: checkpoints.Run, state: training.TrainingState, events: int | None) -> None:
+def train(run: checkpoints.RunFolder, state: training.TrainingState, events: int | None) -> None:
     done = [(e.step, e.loss) for e in islice(training.fit(state, *data(run), run.training), events)
             if isinstance(e, training.Step)]  # fmt: skip
     checkpoints.save_checkpoint(run, state, done)

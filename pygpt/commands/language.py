@@ -19,15 +19,7 @@ _KEY = "pygpt.lang"
 
 def lang_option(command: Decorated) -> Decorated:
     """Add `--lang`, which arrives as `lang`, one of LANGUAGES."""
-    return click.option(
-        "--lang",
-        type=click.Choice(LANGUAGES),
-        envvar=VARIABLE,
-        default="en",
-        show_default=True,
-        show_envvar=True,
-        help="Language of what is printed and written.",
-    )(command)
+    return click.option("--lang", **_LANG)(command)
 
 
 def current() -> str:
@@ -44,6 +36,14 @@ def translated(words: str) -> str:
     """A help text, paragraph by paragraph, in the current language."""
     own = catalogue(current())
     return "\n\n".join(own.get(" ".join(p.split()), p) for p in inspect.cleandoc(words).split("\n\n"))
+
+
+_LANG: dict[str, Any] = {
+    "type": click.Choice(LANGUAGES),
+    "default": current,
+    "show_default": "en",
+    "help": "Language of what is printed and written; PYGPT_LANG sets it for every command.",
+}
 
 
 class Command(click.Command):
@@ -97,6 +97,11 @@ class Group(Command, click.Group):
 
     command_class = Command
     group_class = type
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # For the help of the group itself, and before any command's name; `_settle` has read it.
+        self.params.append(click.Option(["--lang"], expose_value=False, **_LANG))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         Command.format_options(self, ctx, formatter)

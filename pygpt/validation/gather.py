@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pygpt import checkpoints, corpus, training, weights
-from pygpt.checkpoints import Run
+from pygpt.checkpoints import RunFolder
 from pygpt.corpus import SHAKESPEARE_SHA256, Corpus
 from pygpt.determinism import kernel_fingerprint, reproducible
 from pygpt.errors import PygptError
@@ -179,7 +179,7 @@ def sample(network: CharacterModel, vocabulary: Vocabulary) -> str | None:
     return vocabulary.decode(drawn)
 
 
-def _check_course(run: Run) -> None:
+def _check_course(run: RunFolder) -> None:
     if run.provenance.get("corpus_sha256") != SHAKESPEARE_SHA256:
         raise PygptError(
             "{folder} was trained on another text than the course's ({corpus}, SHA-256 {sha256}): its losses cannot be "
@@ -203,7 +203,7 @@ def _check_course(run: Run) -> None:
         )
 
 
-def _check_length(run: Run, history: Sequence[Epoch], steps: Sequence[float]) -> None:
+def _check_length(run: RunFolder, history: Sequence[Epoch], steps: Sequence[float]) -> None:
     if len(history) < EPOCHS:
         raise PygptError(
             "{folder} has trained {n} of the course's {epochs} epochs. "
@@ -228,7 +228,7 @@ def _check_length(run: Run, history: Sequence[Epoch], steps: Sequence[float]) ->
         )
 
 
-def _is_recorded(run: Run, same: bool) -> bool:
+def _is_recorded(run: RunFolder, same: bool) -> bool:
     """Whether the run must be the recording's, bit for bit: its seed and settings, made with its kernels."""
     t = run.training
     return (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pygpt import runs, training
-from pygpt.checkpoints import RESUME, Run
+from pygpt.checkpoints import RESUME, RunFolder
 from pygpt.corpus import Corpus
 from pygpt.settings import ModelSettings, TrainingSettings
 from pygpt.validation import gather
@@ -55,7 +55,7 @@ def test_whole_training_is_the_recordings(
         begun.append(ready.run)
         return iter(())
 
-    begun: list[Run] = []
+    begun: list[RunFolder] = []
     monkeypatch.setattr(runs, "carry_on", stop)
     stopped = cli("validate", "train", "--out", tmp_path)
     assert stopped.exit_code == 130

@@ -31,7 +31,7 @@ from pygpt.models import CharacterModel, build_model
 from pygpt.settings import ModelSettings, TrainingSettings, from_dict
 from pygpt.training import Epoch, TrainingState
 from pygpt.vocabulary import Vocabulary
-from pygpt.weights import load_state, read_tensors, save_weights
+from pygpt.weights import check_state, load_state, read_tensors, save_weights
 
 FORMAT = 1
 SETTINGS, VOCABULARY, WEIGHTS, RESUME = "settings.json", "vocabulary.json", "weights.safetensors", "resume.safetensors"
@@ -39,7 +39,7 @@ FIGURE = "figure.png"
 
 
 @dataclass(frozen=True)
-class Run:
+class RunFolder:
     """What a run's folder says of itself."""
 
     folder: Path
@@ -74,7 +74,7 @@ def refuse_to_overwrite(folder: Path) -> None:
         )
 
 
-def create(run: Run) -> None:
+def create(run: RunFolder) -> None:
     """Begin a run's folder with its settings and vocabulary.
 
     Raises:
@@ -85,7 +85,7 @@ def create(run: Run) -> None:
     store_settings(run)
 
 
-def store_settings(run: Run) -> None:
+def store_settings(run: RunFolder) -> None:
     """Write a run's settings, in place of those that its folder holds."""
     content = {
         "format": FORMAT,
@@ -96,7 +96,7 @@ def store_settings(run: Run) -> None:
     write_atomically(run.folder / SETTINGS, json_text(content))
 
 
-def open_run(folder: Path) -> Run:
+def open_run(folder: Path) -> RunFolder:
     """Read a run's settings and vocabulary.
 
     Raises:
@@ -131,10 +131,10 @@ def open_run(folder: Path) -> Run:
             "{file} has {rows} rows, but {path} says vocab_size = {size}",
             file=folder / VOCABULARY, rows=len(vocabulary), path=path, size=model.vocab_size,
         )  # fmt: skip
-    return Run(folder, model, training, provenance, vocabulary)
+    return RunFolder(folder, model, training, provenance, vocabulary)
 
 
-def load_model(run: Run) -> CharacterModel:
+def load_model(run: RunFolder) -> CharacterModel:
     """The run's model with its weights, in eval mode, on the CPU.
 
     Raises:
@@ -144,13 +144,17 @@ def load_model(run: Run) -> CharacterModel:
         raise PygptError(
             "{folder} has no {file} yet: train on (train --resume --out {folder})", folder=run.folder, file=WEIGHTS
         )
+    path = run.folder / WEIGHTS
+    tensors, _ = read_tensors(path)
+    # Before room is made for a model that damaged settings may ask for.
+    with torch.device("meta"):
+        check_state(build_model(run.model), tensors, path)
     model = build_model(run.model, run.training.padding_row)
-    tensors, _ = read_tensors(run.folder / WEIGHTS)
-    load_state(model, tensors, run.folder / WEIGHTS)
+    load_state(model, tensors, path)
     return model.eval()
 
 
-def save_checkpoint(run: Run, state: TrainingState, new_losses: list[tuple[int, float]]) -> None:
+def save_checkpoint(run: RunFolder, state: TrainingState, new_losses: list[tuple[int, float]]) -> None:
     """Make the folder hold `state`: the steps first, then the rest, so that no step is missing after a kill."""
     losses.append_steps(run.folder / STEPS, new_losses)
     losses.write_history(run.folder / HISTORY, state.history)
@@ -158,7 +162,7 @@ def save_checkpoint(run: Run, state: TrainingState, new_losses: list[tuple[int, 
     write_atomically(run.folder / RESUME, save(_state_tensors(state), {"pygpt": _place(state)}))
 
 
-def restore_checkpoint(run: Run, state: TrainingState) -> bool:
+def restore_checkpoint(run: RunFolder, state: TrainingState) -> bool:
     """Put `state`, as `training.start` made it, and torch's generator where the last checkpoint was.
 
     Returns:

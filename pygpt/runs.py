@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pygpt import checkpoints, training
-from pygpt.checkpoints import Run
+from pygpt.checkpoints import RunFolder
 from pygpt.corpus import NAMES, Corpus, read_corpus, split, windows
 from pygpt.errors import PygptError
 from pygpt.output.messages import Listed, say
@@ -28,7 +28,7 @@ FREE_ON_RESUME = ("epochs", "max_steps", "checkpoint_every", "corpus")
 class Training:
     """A run that is ready to be trained: its folder, its state and its windows (n, block_size + 1)."""
 
-    run: Run
+    run: RunFolder
     state: TrainingState
     train: Tensor
     valid: Tensor
@@ -67,7 +67,7 @@ def begin(folder: Path, given: dict[str, Any]) -> Training:
     else:
         vocabulary = Vocabulary.from_file(Path(settings.vocabulary))
     model = from_dict(ModelSettings, for_model | {"vocab_size": len(vocabulary)})
-    run = Run(folder, model, settings, {}, vocabulary)
+    run = RunFolder(folder, model, settings, {}, vocabulary)
     parts = _windows(run, corpus)
     run.provenance.update(checkpoints.provenance(corpus.sha256, *map(len, parts)))
     state = training.start(model, settings)
@@ -124,7 +124,7 @@ def _anywhere(corpus: str) -> str:
     return corpus if corpus in NAMES else str(Path(corpus).absolute())
 
 
-def _changed(run: Run, given: dict[str, Any]) -> Run:
+def _changed(run: RunFolder, given: dict[str, Any]) -> RunFolder:
     given = given | ({"corpus": _anywhere(given["corpus"])} if isinstance(given.get("corpus"), str) else {})
     held = dataclasses.asdict(run.model) | dataclasses.asdict(run.training)
     check_names(given)
@@ -157,7 +157,7 @@ def _check_not_behind(ready: Training) -> None:
             )  # fmt: skip
 
 
-def _same_corpus(run: Run) -> Corpus:
+def _same_corpus(run: RunFolder) -> Corpus:
     corpus, sha256 = read_corpus(run.training.corpus), run.provenance.get("corpus_sha256")
     if corpus.sha256 != sha256:
         raise PygptError(
@@ -167,7 +167,7 @@ def _same_corpus(run: Run) -> Corpus:
     return corpus
 
 
-def _windows(run: Run, corpus: Corpus) -> tuple[Tensor, Tensor]:
+def _windows(run: RunFolder, corpus: Corpus) -> tuple[Tensor, Tensor]:
     tokens = run.vocabulary.encode(corpus.text, say("the corpus {name}", name=corpus.name))
     parts = split(tokens, run.training.share, run.training.train_share)
     block_size = run.model.block_size

@@ -26,6 +26,10 @@ R_MODELS: dict[ModelName, str] = {"gpt": "GPT", "gpt_noattn": "GPT_NoAttn"}
 R_NAMES = {"n_layer": "N_Layers", "n_head": "Head", "vocab_size": "nvoc", "dropout": "p0"}
 
 
+_MOST = 1 << 31
+_FROM_1 = say("a whole number from 1 to 2^31 - 1")
+
+
 def _setting(default: Any, text: str) -> Any:
     return field(default=default, metadata={"help": text})
 
@@ -45,8 +49,8 @@ class ModelSettings:
     def __post_init__(self) -> None:
         _check_types(self)
         for name in ("block_size", "n_embd", "n_layer", "n_head"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), say("a whole number from 1"))
-        _require(self.vocab_size >= 2, "vocab_size", self.vocab_size, say("at least 2: PAD and one character"))
+            _require(1 <= getattr(self, name) < _MOST, name, getattr(self, name), _FROM_1)
+        _require(2 <= self.vocab_size < _MOST, "vocab_size", self.vocab_size, say("at least 2: PAD and one character"))
         _require(0 <= self.dropout < 1, "dropout", self.dropout, say("from 0 to below 1"))
         if self.n_embd % self.n_head:
             raise PygptError(
@@ -96,10 +100,10 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         _check_types(self)
         for name in ("batch_size", "epochs", "checkpoint_every"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), say("a whole number from 1"))
+            _require(1 <= getattr(self, name) < _MOST, name, getattr(self, name), _FROM_1)
         for name in ("max_steps", "threads"):
             value = getattr(self, name)
-            _require(value is None or value >= 1, name, value, say("a whole number from 1"))
+            _require(value is None or 1 <= value < _MOST, name, value, _FROM_1)
         for name in ("lr", "max_norm"):
             value = getattr(self, name)
             _require(value > 0 and math.isfinite(value), name, value, say("above 0 and finite"))
@@ -206,7 +210,8 @@ def _check_types(settings: "ModelSettings | TrainingSettings") -> None:
         if value is None and kind.optional:
             continue
         if kind.type is float and isinstance(value, int) and not isinstance(value, bool):
-            object.__setattr__(settings, name, float(value))
+            # No setting is that large, and Python has no float for it.
+            object.__setattr__(settings, name, float(value) if abs(value) < 1 << 1000 else math.inf)
             continue
         if not isinstance(value, kind.type) or (kind.type is int and isinstance(value, bool)):
             raise PygptError(_KIND_FAULTS[kind.type], name=name, value=repr(value))

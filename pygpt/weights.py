@@ -29,6 +29,12 @@ def load_state(model: CharacterModel, tensors: dict[str, Tensor], path: Path) ->
     Raises:
         PygptError: missing or unexpected keys, or shapes that differ; all are listed.
     """
+    check_state(model, tensors, path)
+    model.load_state_dict(tensors)
+
+
+def check_state(model: CharacterModel, tensors: dict[str, Tensor], path: Path) -> None:
+    """Raise PygptError where `load_state` would; `model` may be on the meta device, which holds no numbers."""
     expected = model.state_dict()
     faults = [say("missing {name}", name=name) for name in expected if name not in tensors]
     faults += [say("unexpected {name}", name=name) for name in tensors if name not in expected]
@@ -49,7 +55,6 @@ def load_state(model: CharacterModel, tensors: dict[str, Tensor], path: Path) ->
             "{path} does not fit this {model} model: {faults}",
             path=path, model=model.settings.model, faults=Listed(faults),
         )  # fmt: skip
-    model.load_state_dict(tensors)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -8,6 +8,7 @@ import click
 from pygpt.commands.language import Command
 from pygpt.commands.options import given_settings, settings_options
 from pygpt.commands.terminal import table
+from pygpt.errors import PygptError
 from pygpt.settings import ModelSettings, TrainingSettings, from_dict, setting_names, split_settings, to_toml
 
 
@@ -20,7 +21,7 @@ def info(folder: Path | None, config: Path | None, **options: Any) -> None:
     """Show a run, or a configuration before it is run: parameters by module, sizes, settings, history."""
     given = given_settings(config, options)
     if folder and given:
-        raise click.UsageError("--run shows the run's own settings: give it alone, without settings")
+        raise PygptError("--run shows the run's own settings: give it alone, without settings")
     if folder:
         _show_run(folder)
     else:

@@ -77,11 +77,11 @@ def html_lang(lang: str) -> str:
 
 
 @cache
-def catalogue(lang: str) -> dict[str, str]:
-    """Every translation of a language; English has none."""
+def catalogue(lang: str, name: str = "*") -> dict[str, str]:
+    """Every translation of a language, or those of one file of it; English has none."""
     if lang == "en":
         return {}
-    files = sorted(path for path in (_CATALOGUES / lang).glob("*.toml") if path.name != _MARKS)
+    files = sorted(path for path in (_CATALOGUES / lang).glob(f"{name}.toml") if path.name != _MARKS)
     return {english: own for path in files for english, own in _read(path).items()}
 
 

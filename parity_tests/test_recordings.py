@@ -1,4 +1,4 @@
-"""The port against what R computed: to the last bit where the kernels are the recording's, else within limits."""
+"""pygpt against what R computed: to the last bit where the kernels are the recording's, else within limits."""
 
 import csv
 import hashlib

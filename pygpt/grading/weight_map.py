@@ -225,7 +225,8 @@ def _number(name: str) -> str:
 def _orders(rest_r: Mapping[str, Shape], settings: ModelSettings) -> Iterator[list[_Slot]]:
     """The orders in which ports are built: by kind (R) or by block, parts in any order, qkv in one or in three."""
     kinds = [kind for kind in ("MH", "scale1", "scale2", "FFN") if any(n.startswith(kind + ".") for n in rest_r)]
-    arranged = [p for p in permutations(kinds) if "scale1" not in p or p.index("scale1") < p.index("scale2")]
+    norms = [kind for kind in kinds if kind.startswith("scale")]
+    arranged = [p for p in permutations(kinds) if [kind for kind in p if kind in norms] == norms]
     blocks = range(settings.n_layer)
     for embeddings in (("wpe", "wte"), ("wte", "wpe")):
         for parts in arranged:

@@ -44,7 +44,9 @@ def flows_back(exam: Exam, model: ModelName) -> Verdict:
     if wrong is None:
         return Verdict.of(True, expected, say("as expected, by the submission's own forward pass"))
     name, slope, product = wrong
-    return Verdict.of(False, say("{name}: slope {slope}", name=name, slope=slope), say("the gradient gives {p}", p=product))
+    return Verdict.of(
+        False, say("{name}: slope {slope}", name=name, slope=slope), say("the gradient gives {p}", p=product)
+    )
 
 
 def _reference_gradients(settings: ModelSettings, weights: Weights, x: Tensor, cotangent: Tensor) -> Weights:

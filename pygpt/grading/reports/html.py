@@ -20,7 +20,9 @@ def page(report: GradeReport) -> str:
         checks=[[_title(check, lang), status(check, lang), points(check, lang)] for check in report.checks],
         kinds=[_KINDS[check.status] for check in report.checks],
         failed=[
-            (check, _title(check, lang), _KINDS[check.status]) for check in report.checks if check.status != "passed"
+            (check, _title(check, lang), _KINDS[check.status], f"{status(check, lang)}, {points(check, lang)}")
+            for check in report.checks
+            if check.status != "passed"
         ],
         ladders=[
             (ladder_title(model, lang), *ladder(rows, lang), ["mark" if row.first_divergence else "" for row in rows])

@@ -2,10 +2,10 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from pygpt.grading.report import GradeReport
 from tests.grading.helpers import grade_files, grade_sources, lost, needs_isolation, small_rubric
 from tests.grading.hostile.sources import WRONG
 
@@ -181,12 +181,12 @@ QUICK = tuple(name for name in TRICKS if name not in SLOW)
 
 
 @cache
-def at_import() -> dict[str, dict[str, Any]]:
+def at_import() -> dict[str, GradeReport]:
     return grade_sources(AT_IMPORT, small_rubric())
 
 
 @cache
-def tricks(names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+def tricks(names: tuple[str, ...]) -> dict[str, GradeReport]:
     sources = {name: f"{WRONG}\n{TRICKS[name]}\n" for name in names}
     return grade_sources({**sources, "honest": WRONG}, small_rubric())
 
@@ -194,9 +194,9 @@ def tricks(names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("name", AT_IMPORT)
 def test_what_cannot_be_loaded_is_ungradable(name: str) -> None:
     report = at_import()[name]
-    assert report["state"] == "ungradable", report
-    assert report["score"] == 0
-    assert report["message"]
+    assert report.state == "ungradable", report
+    assert report.score == 0
+    assert report.message
     assert not Path("/tmp/pygpt-hostile-pickle").exists()
 
 
@@ -211,14 +211,14 @@ def test_another_trick_gains_nothing(name: str) -> None:
     gains_nothing(tricks(SLOW)[name], tricks(SLOW)["honest"])
 
 
-def gains_nothing(report: dict[str, Any], honest: dict[str, Any]) -> None:
-    assert report["state"] in ("graded", "ungradable"), report
-    assert report["score"] <= honest["score"] + 1e-9, lost(honest)
-    assert report["max_score"] == honest["max_score"]
+def gains_nothing(report: GradeReport, honest: GradeReport) -> None:
+    assert report.state in ("graded", "ungradable"), report
+    assert report.score <= honest.score + 1e-9, lost(honest)
+    assert report.max_score == honest.max_score
 
 
 def test_the_process_holds_weights_inputs_and_cotangents_alone() -> None:
-    told = [item["actual"] for check in tricks(QUICK)["tells"]["checks"] for item in check["items"]]
+    told = [item.actual for check in tricks(QUICK)["tells"].checks for item in check.items]
     held = {word for words in told if "holds " in words for word in words.partition("holds ")[2].split(" (")[0].split()}
     assert "x:torch.int64" in held, told
     assert held <= {f"{name}:torch.{kind}" for name, kind in HELD}
@@ -226,8 +226,8 @@ def test_the_process_holds_weights_inputs_and_cotangents_alone() -> None:
 
 def test_an_honest_wrong_port_scores_little() -> None:
     honest = tricks(QUICK)["honest"]
-    assert honest["state"] == "graded"
-    assert honest["score"] <= 20
+    assert honest.state == "graded"
+    assert honest.score <= 20
 
 
 def test_the_graders_own_port_is_whole_after_all_this() -> None:

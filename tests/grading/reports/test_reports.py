@@ -18,11 +18,11 @@ from xml.etree import ElementTree
 
 import pytest
 from click.testing import Result
+from pygpt.grading.messages import plain, say
+from pygpt.grading.messages_pt import PORTUGUESE, SAME
 
 import pygpt
 from pygpt.grading.isolation import sandbox
-from pygpt.grading.messages import plain, say
-from pygpt.grading.messages_pt import PORTUGUESE, SAME
 from pygpt.grading.reports import services
 from pygpt.grading.reports.html import page
 from pygpt.grading.reports.table import defused, to_csv
@@ -147,7 +147,7 @@ def test_services_get_what_they_document() -> None:
     assert sum(test["max_points"] for test in learned["tests"]) == 100
     suite = ElementTree.fromstring(services.junit([report])).find("testsuite")
     assert suite is not None
-    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == (str(len(report["checks"])), "0", "0")
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == (str(len(report.checks)), "0", "0")
 
 
 def test_what_cannot_be_graded_is_said_in_every_form() -> None:
@@ -187,9 +187,9 @@ def test_a_service_is_told_of_what_cannot_be_graded(
 
 def test_a_huge_report_fits_prairielearn() -> None:
     report = evil_report()
-    report["checks"] = report["checks"] * 400
-    for check in report["checks"]:
-        check["items"] = [{"name": "n", "passed": False, "expected": "e" * 300, "actual": "a" * 300}] * 10
+    report.checks = report.checks * 400
+    for check in report.checks:
+        check.items = [{"name": "n", "passed": False, "expected": "e" * 300, "actual": "a" * 300}] * 10
     assert len(services.prairielearn(report).encode()) <= 1_000_000
 
 

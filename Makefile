@@ -1,13 +1,16 @@
-# make demo: train both models on the sample for about a minute; make test: all tests.
-# Both make a virtual environment first (VENV) and install what they need into it.
+# `make help` lists what there is to make. Each makes a virtual environment first (VENV) and installs what it needs into it.
 VENV ?= .venv
 PYTHON ?= python3
 RUN = $(VENV)/bin/python cli.py
 DEMO = --corpus sample --share 1 --block-size 32 --n-embd 64 --epochs 1 --batch-size 32
+INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-slow lint bench clean
+.PHONY: help demo test test-slow coverage lint docs bench clean
 
-demo: $(VENV)/.installed
+help: ## this list
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.installed ## train both models on the sample for about a minute, print their text, draw their figures
 	rm -rf runs/demo
 	$(RUN) train --model gpt $(DEMO) --out runs/demo/gpt
 	$(RUN) train --model gpt_noattn $(DEMO) --out runs/demo/gpt_noattn
@@ -15,37 +18,45 @@ demo: $(VENV)/.installed
 	$(RUN) generate --run runs/demo/gpt_noattn --prompt "TEODORA:" --tokens 300
 	@echo "The figures: runs/demo/gpt/figure.png and runs/demo/gpt_noattn/figure.png"
 
-test: $(VENV)/.installed-dev $(VENV)/.installed-system
+test: $(VENV)/.installed-dev $(VENV)/.installed-system ## all tests but the slow ones
 	$(VENV)/bin/python -m pytest -n 2 --dist worksteal
 
-test-slow: $(VENV)/.installed-dev $(VENV)/.installed-system
+test-slow: $(VENV)/.installed-dev $(VENV)/.installed-system ## the slow tests: hours, among them both exercises whole
 	$(VENV)/bin/python -m pytest -m slow
 
-lint: $(VENV)/.installed-dev
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy
+coverage: $(VENV)/.installed-dev $(VENV)/.installed-system ## the tests again, and which lines and branches they reach
+	$(VENV)/bin/python -m pytest -n 2 --dist worksteal --cov --cov-report term --cov-report html
+	@echo "Line by line: htmlcov/index.html"
 
-bench: $(VENV)/.installed
-	$(VENV)/bin/python benchmarks/bench.py
-	$(VENV)/bin/python benchmarks/bench_grading.py
+# The tools stand in .pre-commit-config.yaml and nowhere else; it finds them on the path.
+lint: $(VENV)/.installed-dev docs ## every check of .pre-commit-config.yaml (mends what it can), actionlint, the site
+	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/pre-commit run --all-files --show-diff-on-failure
+	@if PATH="$(abspath $(VENV))/bin:$$PATH" command -v actionlint >/dev/null; then \
+	  PATH="$(abspath $(VENV))/bin:$$PATH" actionlint; else \
+	  echo "actionlint is not installed: the workflows were held to GitHub's schema alone (see CONTRIBUTING.md)"; fi
 
-clean:
-	rm -rf $(VENV) runs/demo build dist
+docs: $(VENV)/.installed-dev ## the site, in site/, with every link checked
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
+
+bench: $(VENV)/.installed ## how fast training, generation and grading are here, as ratios
+	$(VENV)/bin/python -m benchmarks.model
+	$(VENV)/bin/python -m benchmarks.grading
+
+clean: ## remove what the others made: the environment, runs/demo, build, dist, site, coverage
+	rm -rf $(VENV) runs/demo build dist site htmlcov .coverage .coverage.*
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("pygpt needs Python 3.11 or newer: make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(INSTALL) -e .
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint]'
+	$(INSTALL) -e '.[test,lint,docs]'
 	touch $@
 
 # R for the live parity tests, bubblewrap for the grader's: what cannot be had is named, and its tests are skipped.
 $(VENV)/.installed-system: $(VENV)/.installed-dev .ci/install_system
 	bash .ci/install_system
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[r]' || \
-	  echo "rpy2 could not be installed: the tests that drive R are skipped"
+	@$(INSTALL) -e '.[r]' || echo "rpy2 could not be installed: the tests that drive R are skipped"
 	touch $@

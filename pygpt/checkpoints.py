@@ -10,11 +10,8 @@ resume.safetensors    weights, optimizer, generator and place in the epoch: all 
 Every file but steps.csv is written anew and renamed; steps.csv grows, and resuming cuts it back to the checkpoint.
 """
 
-import csv
 import dataclasses
-import io
 import json
-import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,21 +23,23 @@ from safetensors.torch import save
 from torch import Tensor
 
 import pygpt
+from pygpt import losses
 from pygpt.errors import PygptError
-from pygpt.files import write_atomically
+from pygpt.files import json_text, write_atomically
+from pygpt.losses import HISTORY, STEPS
 from pygpt.models import CharacterModel, build_model
 from pygpt.settings import ModelSettings, TrainingSettings, from_dict
 from pygpt.training import Epoch, TrainingState
 from pygpt.vocabulary import Vocabulary
-from pygpt.weights import load_state, read_tensors, save_weights
+from pygpt.weights import check_state, load_state, read_tensors, save_weights
 
 FORMAT = 1
 SETTINGS, VOCABULARY, WEIGHTS, RESUME = "settings.json", "vocabulary.json", "weights.safetensors", "resume.safetensors"
-HISTORY, STEPS, FIGURE = "history.csv", "steps.csv", "figure.png"
+FIGURE = "figure.png"
 
 
 @dataclass(frozen=True)
-class Run:
+class RunFolder:
     """What a run's folder says of itself."""
 
     folder: Path
@@ -69,29 +68,35 @@ def refuse_to_overwrite(folder: Path) -> None:
     """Raise PygptError where `folder` holds a run."""
     if (folder / SETTINGS).exists():
         raise PygptError(
-            f"{folder} holds a run already. Go on with it (--resume --out {folder}), "
-            "or name another folder with --out; nothing was written."
+            "{folder} holds a run already. Go on with it (--resume --out {folder}), "
+            "or name another folder with --out; nothing was written.",
+            folder=folder,
         )
 
 
-def create(run: Run) -> None:
+def create(run: RunFolder) -> None:
     """Begin a run's folder with its settings and vocabulary.
 
     Raises:
         PygptError: the folder holds a run already, or cannot be written.
     """
     refuse_to_overwrite(run.folder)
+    write_atomically(run.folder / VOCABULARY, run.vocabulary.to_json())
+    store_settings(run)
+
+
+def store_settings(run: RunFolder) -> None:
+    """Write a run's settings, in place of those that its folder holds."""
     content = {
         "format": FORMAT,
         "model": dataclasses.asdict(run.model),
         "training": dataclasses.asdict(run.training),
         "provenance": run.provenance,
     }
-    write_atomically(run.folder / VOCABULARY, run.vocabulary.to_json())
-    write_atomically(run.folder / SETTINGS, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+    write_atomically(run.folder / SETTINGS, json_text(content))
 
 
-def open_run(folder: Path) -> Run:
+def open_run(folder: Path) -> RunFolder:
     """Read a run's settings and vocabulary.
 
     Raises:
@@ -102,50 +107,62 @@ def open_run(folder: Path) -> Run:
         content = json.loads(path.read_text(encoding="utf-8"))
         version = content["format"]
     except FileNotFoundError as error:
-        raise PygptError(f"{folder} holds no run: there is no {path}") from error
+        raise PygptError("{folder} holds no run: there is no {path}", folder=folder, path=path) from error
     except OSError as error:
-        raise PygptError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise PygptError(f"{path} is not a run's settings") from error
+        raise PygptError("cannot read {path}: {why}", path=path, why=error.strerror) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise PygptError("{path} is not a run's settings", path=path) from error
     if version != FORMAT:
-        raise PygptError(f"{folder} has format {version}; this pygpt reads format {FORMAT}. Update pygpt.")
+        raise PygptError(
+            "{path} has format {version}; this pygpt reads format {known}. Update pygpt.",
+            path=folder, version=version, known=FORMAT,
+        )  # fmt: skip
     try:
         model = from_dict(ModelSettings, content["model"])
         training = from_dict(TrainingSettings, content["training"])
         provenance = dict(content["provenance"])
-    except (KeyError, TypeError, ValueError, PygptError) as error:
-        raise PygptError(f"{path} is not a run's settings: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise PygptError("{path} is not a run's settings", path=path) from error
+    except PygptError as error:
+        raise PygptError("{path} is not a run's settings: {why}", path=path, why=error) from error
     vocabulary = Vocabulary.from_file(folder / VOCABULARY)
     if len(vocabulary) != model.vocab_size:
         raise PygptError(
-            f"{folder / VOCABULARY} has {len(vocabulary)} rows, but {path} says vocab_size = {model.vocab_size}"
-        )
-    return Run(folder, model, training, provenance, vocabulary)
+            "{file} has {rows} rows, but {path} says vocab_size = {size}",
+            file=folder / VOCABULARY, rows=len(vocabulary), path=path, size=model.vocab_size,
+        )  # fmt: skip
+    return RunFolder(folder, model, training, provenance, vocabulary)
 
 
-def load_model(run: Run) -> CharacterModel:
+def load_model(run: RunFolder) -> CharacterModel:
     """The run's model with its weights, in eval mode, on the CPU.
 
     Raises:
         PygptError: no weights yet; or they are truncated, corrupt, or another model's.
     """
     if not (run.folder / WEIGHTS).exists():
-        raise PygptError(f"{run.folder} has no {WEIGHTS} yet: train on (train --resume --out {run.folder})")
+        raise PygptError(
+            "{folder} has no {file} yet: train on (train --resume --out {folder})", folder=run.folder, file=WEIGHTS
+        )
+    path = run.folder / WEIGHTS
+    tensors, _ = read_tensors(path)
+    # Before room is made for a model that damaged settings may ask for.
+    with torch.device("meta"):
+        check_state(build_model(run.model), tensors, path)
     model = build_model(run.model, run.training.padding_row)
-    tensors, _ = read_tensors(run.folder / WEIGHTS)
-    load_state(model, tensors, run.folder / WEIGHTS)
+    load_state(model, tensors, path)
     return model.eval()
 
 
-def save_checkpoint(run: Run, state: TrainingState, new_losses: list[tuple[int, float]]) -> None:
+def save_checkpoint(run: RunFolder, state: TrainingState, new_losses: list[tuple[int, float]]) -> None:
     """Make the folder hold `state`: the steps first, then the rest, so that no step is missing after a kill."""
-    _append_steps(run.folder / STEPS, new_losses)
-    write_atomically(run.folder / HISTORY, _history_csv(state.history))
+    losses.append_steps(run.folder / STEPS, new_losses)
+    losses.write_history(run.folder / HISTORY, state.history)
     save_weights(state.model, run.folder / WEIGHTS)
     write_atomically(run.folder / RESUME, save(_state_tensors(state), {"pygpt": _place(state)}))
 
 
-def restore_checkpoint(run: Run, state: TrainingState) -> bool:
+def restore_checkpoint(run: RunFolder, state: TrainingState) -> bool:
     """Put `state`, as `training.start` made it, and torch's generator where the last checkpoint was.
 
     Returns:
@@ -156,7 +173,7 @@ def restore_checkpoint(run: Run, state: TrainingState) -> bool:
     """
     path = run.folder / RESUME
     if not path.exists():
-        _cut_steps(run.folder / STEPS, 0)
+        losses.cut_steps(run.folder / STEPS, 0)
         return False
     tensors, metadata = read_tensors(path)
     try:
@@ -178,30 +195,11 @@ def restore_checkpoint(run: Run, state: TrainingState) -> bool:
         if "rng.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["rng.cuda"])
     except (KeyError, TypeError, ValueError) as error:
-        raise PygptError(f"{path} is not a checkpoint of this run ({error!r})") from error
+        raise PygptError("{path} is not a checkpoint of this run ({why})", path=path, why=repr(error)) from error
     if state.mean_loss is not None:
         state.mean_loss = state.mean_loss.to(run.training.device)
-    _cut_steps(run.folder / STEPS, state.step)
+    losses.cut_steps(run.folder / STEPS, state.step)
     return True
-
-
-def read_steps(folder: Path) -> list[float]:
-    """The losses in a run's steps.csv, from step 1 on."""
-    path = folder / STEPS
-    if not path.exists():
-        return []
-    with path.open(encoding="ascii", newline="") as file:
-        return [float(row["loss"]) for row in csv.DictReader(file)]
-
-
-def read_history(folder: Path) -> list[Epoch]:
-    """The epochs in a run's history.csv."""
-    path = folder / HISTORY
-    if not path.exists():
-        return []
-    with path.open(encoding="ascii", newline="") as file:
-        rows = csv.DictReader(file)
-        return [Epoch(int(row["epoch"]), float(row["train"]), float(row["valid"])) for row in rows]
 
 
 def _state_tensors(state: TrainingState) -> dict[str, Tensor]:
@@ -229,31 +227,3 @@ def _place(state: TrainingState) -> str:
             "history": [dataclasses.astuple(epoch) for epoch in state.history],
         }
     )
-
-
-def _history_csv(history: list[Epoch]) -> str:
-    out = io.StringIO()
-    out.write("epoch,train,valid,train_perplexity,valid_perplexity\n")
-    for e in history:
-        # nine digits give a float32 back exactly
-        out.write(f"{e.epoch},{e.train:.9g},{e.valid:.9g},{np.exp(e.train):.6g},{np.exp(e.valid):.6g}\n")
-    return out.getvalue()
-
-
-def _append_steps(path: Path, losses: list[tuple[int, float]]) -> None:
-    lines = "".join(f"{step},{loss:.9g}\n" for step, loss in losses)
-    try:
-        with path.open("a", encoding="ascii") as file:
-            file.write(lines if file.tell() else "step,loss\n" + lines)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise PygptError(f"cannot write {path}: {error.strerror}") from error
-
-
-def _cut_steps(path: Path, steps: int) -> None:
-    """Leave the first `steps` whole lines: a kill may have left more, and half of one."""
-    if not path.exists():
-        return
-    kept = path.read_bytes().split(b"\n")[: steps + 1]
-    write_atomically(path, b"\n".join(kept) + b"\n" if kept[0] else b"")

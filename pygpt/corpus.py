@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pygpt.errors import PygptError
 from pygpt.files import shipped
+from pygpt.output.messages import Message, say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 
 SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 SHAKESPEARE_URL = "https://raw.githubusercontent.com/AGPatriota/GPT4R/main/Shakespeare.txt"
-NOT_A_WEB_PAGE = (
-    "The address in the exercises is a web page about the file, not the file: the raw one is " + SHAKESPEARE_URL
-)
+NAMES = ("sample", "shakespeare")
 
 
 @dataclass(frozen=True)
@@ -55,19 +54,23 @@ def split(tokens: "np.ndarray[Any, Any]", share: float, train_share: float) -> "
     return used[:at], used[at:]
 
 
-def windows(tokens: "Tensor", block_size: int, what: str) -> "Tensor":
+def windows(tokens: "Tensor", block_size: int, what: Message) -> "Tensor":
     """Every run of block_size + 1 tokens, shape (n, block_size + 1), a view: nothing is copied.
 
     R's dataset has `length(tokens) - block_size` windows (stride 1), so this many here.
+
+    Args:
+        what: what an error calls the tokens.
 
     Raises:
         PygptError: fewer than two windows.
     """
     if len(tokens) < block_size + 2:
         raise PygptError(
-            f"{what} has {len(tokens)} characters: too short for two windows of block_size = {block_size} "
-            f"(at least {block_size + 2} are needed). Use a longer text, a larger share or a smaller block_size."
-        )
+            "{what} has {n} characters: too short for two windows of block_size = {block_size} "
+            "(at least {least} are needed). Use a longer text, a larger share or a smaller block_size.",
+            what=what, n=len(tokens), block_size=block_size, least=block_size + 2,
+        )  # fmt: skip
     return tokens.unfold(0, block_size + 1, 1)
 
 
@@ -93,18 +96,21 @@ def _read(path: Path, name: str) -> Corpus:
     try:
         content = path.read_bytes()
     except OSError as error:
-        hint = "" if path.exists() else ". --corpus takes sample, shakespeare, or the path of a text"
-        raise PygptError(f"cannot read the corpus {path}: {error.strerror}{hint}") from error
+        hint = say("" if path.exists() else ". --corpus takes sample, shakespeare, or the path of a text")
+        raise PygptError(
+            "cannot read the corpus {path}: {why}{hint}", path=path, why=error.strerror, hint=hint
+        ) from error
     sha256 = hashlib.sha256(content).hexdigest()
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise PygptError(
-            f"the corpus {path} is not UTF-8: byte {error.start + 1} is 0x{content[error.start]:02X}. "
-            "Convert it, for example with: iconv -f latin1 -t utf-8"
-        ) from error
+            "the corpus {path} is not UTF-8: byte {place} is 0x{byte}. "
+            "Convert it, for example with: iconv -f latin1 -t utf-8",
+            path=path, place=error.start + 1, byte=f"{content[error.start]:02X}",
+        ) from error  # fmt: skip
     if not text:
-        raise PygptError(f"the corpus {path} is empty")
+        raise PygptError("the corpus {path} is empty", path=path)
     return Corpus(name, text, sha256)
 
 
@@ -120,15 +126,20 @@ def _check_shakespeare(path: Path, where: str) -> None:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise PygptError(f"cannot read {path} ({where}): {error.strerror}") from error
+        raise PygptError("cannot read {path} ({where}): {why}", path=path, where=where, why=error.strerror) from error
     if content.lstrip()[:200].lower().startswith((b"<!doctype html", b"<html")):
-        raise PygptError(f"{path} ({where}) is HTML. {NOT_A_WEB_PAGE}")
-    found = hashlib.sha256(content).hexdigest()
-    if found != SHAKESPEARE_SHA256:
         raise PygptError(
-            f"{path} ({where}) is not the course's text: its SHA-256 is {found}, not {SHAKESPEARE_SHA256}. "
-            f"Take it from {SHAKESPEARE_URL}, or train on yours with --corpus PATH."
-        )
+            "{path} ({where}) is HTML. The address in the exercises is a web page about the file, not the file: "
+            "the raw one is {url}",
+            path=path, where=where, url=SHAKESPEARE_URL,
+        )  # fmt: skip
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != SHAKESPEARE_SHA256:
+        raise PygptError(
+            "{path} ({where}) is not the course's text: its SHA-256 is {sha256}, not {known}. "
+            "Take it from {url}, or train on yours with --corpus PATH.",
+            path=path, where=where, sha256=sha256, known=SHAKESPEARE_SHA256, url=SHAKESPEARE_URL,
+        )  # fmt: skip
 
 
 def _download_shakespeare() -> Path:
@@ -150,7 +161,8 @@ def _download_shakespeare() -> Path:
         )
     except (requests.RequestException, OSError, ValueError) as error:
         raise PygptError(
-            f"the course's text could not be downloaded from {SHAKESPEARE_URL} ({type(error).__name__}). "
-            "Set PYGPT_CORPUS to a copy of it, or use --corpus sample or --corpus PATH."
-        ) from error
+            "the course's text could not be downloaded from {url} ({why}). "
+            "Set PYGPT_CORPUS to a copy of it, or use --corpus sample or --corpus PATH.",
+            url=SHAKESPEARE_URL, why=type(error).__name__,
+        ) from error  # fmt: skip
     return Path(path)

@@ -1,4 +1,4 @@
-"""Which arithmetic kernels this processor gets: bits can only be compared where they are the same."""
+"""Threads, seeds and kernels: what bits depend on besides the code."""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,19 +9,22 @@ from torch import nn
 
 
 @contextmanager
-def reproducible() -> Iterator[None]:
-    """One thread; afterwards the threads and the state of the global generator are as before."""
-    threads, rng = torch.get_num_threads(), torch.get_rng_state()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
+def reproducible(threads: int = 1) -> Iterator[None]:
+    """So many threads; afterwards the threads and the states of the global generators are as before."""
+    before = torch.get_num_threads()
+    cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
+    with torch.random.fork_rng(devices=cuda):
         torch.set_num_threads(threads)
-        torch.set_rng_state(rng)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
 
 def kernel_fingerprint() -> str:
-    """SHA-256 over what stock PyTorch computes here, as `parity_tests/recordings/README.md` defines it."""
+    """Which arithmetic kernels this processor gets: bits can only be compared where they are the same.
+
+    SHA-256 over what stock PyTorch computes here, as `parity_tests/recordings/README.md` defines it."""
     with reproducible():
         torch.manual_seed(0)
         layer = nn.TransformerEncoderLayer(128, 2, 512, dropout=0.2, activation="gelu", norm_first=True)

@@ -1,6 +1,5 @@
 """Figures of a run: loss and perplexity side by side, as `analise_resultados_base_r` of exercise 2 draws them."""
 
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from pygpt.checkpoints import FIGURE, open_run, read_history, read_steps
-from pygpt.files import write_atomically
+from pygpt.checkpoints import FIGURE, open_run
+from pygpt.losses import read_history, read_steps
+from pygpt.output.saving import save
 from pygpt.training import Epoch
 
 _Array = NDArray[np.float64]
@@ -40,9 +40,7 @@ def draw_run(folder: Path) -> Path:
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
     figure.suptitle(f"{run.model.model} on {Path(run.training.corpus).name}, seed {run.training.seed}")
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=120)
-    write_atomically(folder / FIGURE, image.getvalue())
+    save(figure, folder / FIGURE)
     return folder / FIGURE
 
 

@@ -28,7 +28,7 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise PygptError(f"cannot write {path}: {error.strerror or error}") from error
+        raise PygptError("cannot write {path}: {why}", path=path, why=error.strerror or error) from error
 
 
 def shipped(path: str) -> Path:
@@ -38,9 +38,13 @@ def shipped(path: str) -> Path:
     return installed if installed.exists() else here.parent / path
 
 
-def json_text(content: object) -> str:
-    """JSON for a file or a program; a number that is not finite is null, since JSON has none."""
-    return json.dumps(_finite(content), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+def json_text(content: object, indent: int | None = 1) -> str:
+    """JSON for a file or a program; a number that is not finite is null, since JSON has none.
+
+    Args:
+        indent: spaces a level; None is one line, for what holds thousands of numbers.
+    """
+    return json.dumps(_finite(content), ensure_ascii=False, indent=indent, allow_nan=False) + "\n"
 
 
 def _finite(value: object) -> object:

@@ -16,6 +16,7 @@ from pygpt.models import CharacterModel
 
 # Twenty times and more what cached_forward was seen to differ by, for logits of size 1 (tests/test_generation.py).
 LOGIT_TOLERANCE = 1e-4
+_FROM_1 = "{name} = {value} is not allowed: it must be a whole number from 1"
 
 
 def generate(
@@ -36,13 +37,24 @@ def generate(
         seeds: one sample each.
         top_k: draw from the k likeliest tokens only. PAD can be drawn, as in R.
 
-    Yields:
-        One row of the vocabulary for each seed, `tokens` times.
+    Returns:
+        One row of the vocabulary for each seed, `tokens` times, drawn as they are asked for.
 
     Raises:
-        PygptError: an empty prompt, a value that is not allowed, or logits that are not finite.
+        PygptError: an empty prompt or a value that is not allowed, at once; logits that are not finite, when drawing.
     """
-    _check(prompt, tokens, temperature, top_k)
+    _check(prompt, tokens, temperature, seeds, top_k)
+    return _generate(model, prompt, tokens, temperature, seeds, top_k)
+
+
+def _generate(
+    model: CharacterModel,
+    prompt: Sequence[int],
+    tokens: int,
+    temperature: float,
+    seeds: Sequence[int],
+    top_k: int | None,
+) -> Iterator[list[int]]:
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     ids = torch.tensor([list(prompt)] * len(generators))
     forward = CachedForward(model, len(generators))
@@ -107,12 +119,19 @@ def _choose(logits: Tensor, noise: Tensor | None, temperature: float, top_k: int
     return best.indices[:, 0], sure
 
 
-def _check(prompt: Sequence[int], tokens: int, temperature: float, top_k: int | None) -> None:
+def _check(prompt: Sequence[int], tokens: int, temperature: float, seeds: Sequence[int], top_k: int | None) -> None:
     if not prompt:
         raise PygptError("the prompt is empty: the model needs at least one character to go on from")
     if tokens < 1:
-        raise PygptError(f"tokens = {tokens} is not allowed: it must be a whole number from 1")
+        raise PygptError(
+            "{name} = {value} is not allowed: it must be a whole number from 1", name="tokens", value=tokens
+        )
     if not 0 <= temperature < float("inf"):
-        raise PygptError(f"temperature = {temperature} is not allowed: it must be 0 (greedy) or above, and finite")
+        raise PygptError(
+            "temperature = {value:g} is not allowed: it must be 0 (greedy) or above, and finite", value=temperature
+        )
+    for seed in seeds:
+        if not 0 <= seed < 2**63:
+            raise PygptError("seed = {value} is not allowed: it must be from 0 to 2^63 - 1", value=seed)
     if top_k is not None and top_k < 1:
-        raise PygptError(f"top_k = {top_k} is not allowed: it must be a whole number from 1")
+        raise PygptError(_FROM_1, name="top_k", value=top_k)

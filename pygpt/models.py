@@ -1,4 +1,4 @@
-"""The two models of the course: `GPT` (exercise 2) and `GPTNoAttention` (exercise 3).
+"""The model of the course, with attention (exercise 2) or without (exercise 3), as its settings say.
 
 Modules carry R's names, so that `state_dict()` has R's keys in R's order:
 wpe position embedding, wte token embedding, MH attention, scale1/scale2 the layer norms before attention and
@@ -6,7 +6,7 @@ before the feed-forward part FFN, scale3 the final layer norm, ln_f the output l
 drop0 the dropout on the embedding.
 """
 
-from typing import ClassVar, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -14,20 +14,22 @@ from torch.nn import functional
 
 from pygpt import r_semantics
 from pygpt.errors import PygptError
-from pygpt.settings import ModelSettings
+from pygpt.settings import ModelSettings, PaddingRow
 
 
 class CharacterModel(nn.Module):
-    """What the two models share. The modules are built by kind, as in R: another order draws other weights."""
+    """`GPT` of exercise 2: pre-norm blocks of masked multi-head attention and a feed-forward part.
 
-    has_attention: ClassVar[bool]
+    With `settings.model = "gpt_noattn"` it is `GPT_NoAttn` of exercise 3: no attention, so that the output at t depends
+    on token t and t alone. The modules are built by kind, as in R: another order draws other weights.
+    """
 
-    def __init__(self, settings: ModelSettings, padding_row: str = "r", fused: bool = False) -> None:
+    def __init__(self, settings: ModelSettings, padding_row: PaddingRow = "r", fused: bool = False) -> None:
         """Draw the initial weights from torch's global generator.
 
         Args:
             settings: the shape of the model.
-            padding_row: the row of `wte` without gradient, `r` or `corrected` (see r_semantics).
+            padding_row: the row of `wte` without gradient (see r_semantics).
             fused: engine `fast`: PyTorch's fused attention, equal to R's within rounding only.
         """
         super().__init__()
@@ -45,6 +47,11 @@ class CharacterModel(nn.Module):
         self.FFN = nn.ModuleList(_feed_forward(n_embd, settings.dropout) for _ in blocks)
         self.ln_f = nn.Linear(n_embd, settings.vocab_size, bias=False)
         self.drop0 = nn.Dropout(settings.dropout)
+
+    @property
+    def has_attention(self) -> bool:
+        """Whether the blocks attend to other positions."""
+        return self.settings.model == "gpt"
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of the next character at every position.
@@ -107,29 +114,16 @@ class CharacterModel(nn.Module):
     def _check(self, x: Tensor) -> None:
         if x.dim() != 2 or not 1 <= x.shape[1] <= self.settings.block_size:
             raise PygptError(
-                f"the model takes rows of shape (batch, k) with 1 <= k <= block_size = {self.settings.block_size}; "
-                f"got shape {tuple(x.shape)}"
-            )
+                "the model takes rows of shape (batch, k) with 1 <= k <= block_size = {block_size}; got shape {shape}",
+                block_size=self.settings.block_size, shape=tuple(x.shape),
+            )  # fmt: skip
         if x.dtype not in (torch.int32, torch.int64):
-            raise PygptError(f"the model takes rows as int32 or int64; got {x.dtype}")
+            raise PygptError("the model takes rows as int32 or int64; got {dtype}", dtype=x.dtype)
 
 
-class GPT(CharacterModel):
-    """Exercise 2: pre-norm blocks of masked multi-head attention and a feed-forward part."""
-
-    has_attention = True
-
-
-class GPTNoAttention(CharacterModel):
-    """Exercise 3: the same without attention, so that the output at t depends on token t and t alone."""
-
-    has_attention = False
-
-
-def build_model(settings: ModelSettings, padding_row: str = "r", fused: bool = False) -> CharacterModel:
-    """The model that `settings.model` names, with weights drawn from torch's global generator."""
-    kind = GPT if settings.model == "gpt" else GPTNoAttention
-    return kind(settings, padding_row, fused)
+def build_model(settings: ModelSettings, padding_row: PaddingRow = "r", fused: bool = False) -> CharacterModel:
+    """The model, with weights drawn from torch's global generator."""
+    return CharacterModel(settings, padding_row, fused)
 
 
 def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:

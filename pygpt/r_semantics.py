@@ -11,25 +11,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pygpt.settings import PaddingRow
+
 # Row of the embedding that gets no gradient. R's is a slip: nn_embedding(padding_idx = 1) zeroes R row 1 (PAD), but
 # nnf_embedding hands the 1 to libtorch unconverted, which counts from 0 and so means R row 2.
 # Recorded: grad.wte.weight of tiny_*; with row 0 the losses drift from step 2 on.
-ROW_WITHOUT_GRADIENT = {"r": 1, "corrected": 0}
+ROW_WITHOUT_GRADIENT: dict[PaddingRow, int] = {"r": 1, "corrected": 0}
 
 
-def embedding(rows: Tensor, weight: Tensor, padding_row: str) -> Tensor:
+def embedding(rows: Tensor, weight: Tensor, padding_row: PaddingRow) -> Tensor:
     """`nnf_embedding(x, weight, padding_idx = 1)`.
 
     Args:
         rows: (batch, k), int32 or int64.
         weight: (vocab_size, n_embd).
-        padding_row: `r` or `corrected`, a key of ROW_WITHOUT_GRADIENT.
+        padding_row: a key of ROW_WITHOUT_GRADIENT.
 
     Returns:
         (batch, k, n_embd)
     """
-    found: Tensor = functional.embedding(rows, weight, padding_idx=ROW_WITHOUT_GRADIENT[padding_row])
-    return found
+    vectors: Tensor = functional.embedding(rows, weight, padding_idx=ROW_WITHOUT_GRADIENT[padding_row])
+    return vectors
 
 
 def parameters(module: nn.Module) -> list[nn.Parameter]:

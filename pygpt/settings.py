@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from pygpt.errors import PygptError
+from pygpt.output.messages import Message, say
 
 Settings = TypeVar("Settings", bound="ModelSettings | TrainingSettings")
 
@@ -23,6 +24,10 @@ MODELS: tuple[ModelName, ...] = get_args(ModelName)
 # What the R code, the recordings and students' ports call the models and the settings that have other names there.
 R_MODELS: dict[ModelName, str] = {"gpt": "GPT", "gpt_noattn": "GPT_NoAttn"}
 R_NAMES = {"n_layer": "N_Layers", "n_head": "Head", "vocab_size": "nvoc", "dropout": "p0"}
+
+
+_MOST = 1 << 31
+_FROM_1 = say("a whole number from 1 to 2^31 - 1")
 
 
 def _setting(default: Any, text: str) -> Any:
@@ -44,14 +49,15 @@ class ModelSettings:
     def __post_init__(self) -> None:
         _check_types(self)
         for name in ("block_size", "n_embd", "n_layer", "n_head"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number from 1")
-        _require(self.vocab_size >= 2, "vocab_size", self.vocab_size, "at least 2: PAD and one character")
-        _require(0 <= self.dropout < 1, "dropout", self.dropout, "from 0 to below 1")
+            _require(1 <= getattr(self, name) < _MOST, name, getattr(self, name), _FROM_1)
+        _require(2 <= self.vocab_size < _MOST, "vocab_size", self.vocab_size, say("at least 2: PAD and one character"))
+        _require(0 <= self.dropout < 1, "dropout", self.dropout, say("from 0 to below 1"))
         if self.n_embd % self.n_head:
             raise PygptError(
-                f"n_embd = {self.n_embd} is not divisible by n_head = {self.n_head}: "
-                f"each head gets n_embd / n_head columns. Take n_embd = {_next_multiple(self.n_embd, self.n_head)}."
-            )
+                "n_embd = {n_embd} is not divisible by n_head = {n_head}: "
+                "each head gets n_embd / n_head columns. Take n_embd = {better}.",
+                n_embd=self.n_embd, n_head=self.n_head, better=_next_multiple(self.n_embd, self.n_head),
+            )  # fmt: skip
 
     @classmethod
     def from_r(cls, model: str, settings: dict[str, Any]) -> "ModelSettings":
@@ -94,16 +100,16 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         _check_types(self)
         for name in ("batch_size", "epochs", "checkpoint_every"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number from 1")
+            _require(1 <= getattr(self, name) < _MOST, name, getattr(self, name), _FROM_1)
         for name in ("max_steps", "threads"):
             value = getattr(self, name)
-            _require(value is None or value >= 1, name, value, "a whole number from 1")
+            _require(value is None or 1 <= value < _MOST, name, value, _FROM_1)
         for name in ("lr", "max_norm"):
             value = getattr(self, name)
-            _require(value > 0 and math.isfinite(value), name, value, "above 0 and finite")
+            _require(value > 0 and math.isfinite(value), name, value, say("above 0 and finite"))
         for name in ("share", "train_share"):
-            _require(0 < getattr(self, name) <= 1, name, getattr(self, name), "above 0 and at most 1")
-        _require(0 <= self.seed < 2**63, "seed", self.seed, "a whole number from 0 to 2^63 - 1")
+            _require(0 < getattr(self, name) <= 1, name, getattr(self, name), say("above 0 and at most 1"))
+        _require(0 <= self.seed < 2**63, "seed", self.seed, say("a whole number from 0 to 2^63 - 1"))
         if self.engine == "r" and (self.bf16 or self.compile):
             raise PygptError(
                 "bf16 and compile belong to engine fast: engine r keeps R's arithmetic. Add engine = fast."
@@ -116,11 +122,22 @@ def from_dict(cls: type[Settings], values: dict[str, Any]) -> Settings:
     Raises:
         PygptError: an unknown key, a wrong type, or a value that is not allowed.
     """
-    names = [f.name for f in dataclasses.fields(cls)]
-    unknown = [key for key in values if key not in names]
-    if unknown:
-        raise PygptError(f"unknown setting {', '.join(map(repr, unknown))}; known are: {', '.join(names)}")
+    _check_known(values, [f.name for f in dataclasses.fields(cls)])
     return cls(**values)
+
+
+def check_names(values: dict[str, Any]) -> None:
+    """Raise PygptError where a key names no setting of model or training."""
+    _check_known(values, setting_names())
+
+
+def _check_known(values: dict[str, Any], known: list[str]) -> None:
+    unknown = [key for key in values if key not in known]
+    if unknown:
+        raise PygptError(
+            "unknown setting {names}; known are: {known}",
+            names=", ".join(map(repr, unknown)), known=", ".join(known),
+        )  # fmt: skip
 
 
 def split_settings(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -147,14 +164,13 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise PygptError(f"cannot read {path}: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PygptError(f"{path} is not a TOML file: {error}") from error
-    unknown = [key for key in values if key not in setting_names()]
-    if unknown:
-        raise PygptError(
-            f"{path}: unknown key {', '.join(map(repr, unknown))}; known are: {', '.join(setting_names())}"
-        )
+        raise PygptError("cannot read {path}: {why}", path=path, why=error.strerror) from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise PygptError("{path} is not a TOML file: {why}", path=path, why=error) from error
+    try:
+        check_names(values)
+    except PygptError as error:
+        raise PygptError("{path}: {why}", path=path, why=error) from error
     return values
 
 
@@ -194,7 +210,8 @@ def _check_types(settings: "ModelSettings | TrainingSettings") -> None:
         if value is None and kind.optional:
             continue
         if kind.type is float and isinstance(value, int) and not isinstance(value, bool):
-            object.__setattr__(settings, name, float(value))
+            # No setting is that large, and Python has no float for it.
+            object.__setattr__(settings, name, float(value) if abs(value) < 1 << 1000 else math.inf)
             continue
         if not isinstance(value, kind.type) or (kind.type is int and isinstance(value, bool)):
             raise PygptError(_KIND_FAULTS[kind.type], name=name, value=repr(value))
@@ -213,9 +230,11 @@ _KIND_FAULTS: dict[type, str] = {
 }
 
 
-def _require(holds: bool, name: str, value: object, allowed: str) -> None:
+def _require(holds: bool, name: str, value: object, allowed: Message) -> None:
     if not holds:
-        raise PygptError(f"{name} = {value} is not allowed: it must be {allowed}")
+        raise PygptError(
+            "{name} = {value} is not allowed: it must be {allowed}", name=name, value=str(value), allowed=allowed
+        )
 
 
 def _next_multiple(number: int, of: int) -> int:

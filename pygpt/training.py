@@ -113,7 +113,8 @@ def training_step(
     Args:
         loss_of: the loss of a batch, a scalar with its graph.
         parameters: those whose gradients are clipped together, in R's order.
-        x, y: rows (batch, k) and the next characters' rows.
+        x: rows of the vocabulary, (batch, k).
+        y: the next characters' rows, (batch, k).
 
     Returns:
         The loss before the step, detached.

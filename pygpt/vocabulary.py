@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pygpt.errors import PygptError
+from pygpt.output.messages import Message, say
 
 PAD = "<PAD>"
 ORDERS = ("icu", "c")
@@ -31,8 +32,9 @@ class Vocabulary:
         if bad or len(set(characters)) != len(characters) or not characters:
             raise PygptError(
                 "a vocabulary needs at least one character, each a single one and each once; "
-                f"got {len(characters)}, of which not single: {bad[:5]}"
-            )
+                "got {n}, of which not single: {bad}",
+                n=len(characters), bad=bad[:5],
+            )  # fmt: skip
         self.characters = tuple(characters)
         self.order = order
         self._code_points = np.array([ord(c) for c in characters], dtype=np.uint32)
@@ -52,8 +54,11 @@ class Vocabulary:
     def __hash__(self) -> int:
         return hash(self.characters)
 
-    def encode(self, text: str, what: str = "the text") -> NDArray[Any]:
+    def encode(self, text: str, what: Message = say("the text")) -> NDArray[Any]:  # noqa: B008
         """Rows of the characters of `text`, in the smallest integer type that holds every row.
+
+        Args:
+            what: what an error calls the text.
 
         Raises:
             PygptError: a character that the vocabulary does not hold, named with its place in `what`.
@@ -67,7 +72,7 @@ class Vocabulary:
             places = np.minimum(np.searchsorted(sorted_points, points), len(sorted_points) - 1)
             unknown = np.flatnonzero(sorted_points[places] != points)
             if unknown.size:
-                raise PygptError(self._unknown(text, start + int(unknown[0]), what))
+                raise self._unknown(text, start + int(unknown[0]), what)
             rows[start : start + len(part)] = by_code_point[places] + 1
         return rows
 
@@ -101,22 +106,29 @@ class Vocabulary:
             version, characters = content["format"], content["characters"]
             order = str(content.get("order", "file"))
         except OSError as error:
-            raise PygptError(f"cannot read the vocabulary {path}: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise PygptError(f"{path} is not a vocabulary (expected the keys format and characters)") from error
+            raise PygptError("cannot read the vocabulary {path}: {why}", path=path, why=error.strerror) from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise PygptError(
+                "{path} is not a vocabulary (expected the keys format and characters)", path=path
+            ) from error
         if version != FORMAT:
-            raise PygptError(f"{path} has format {version}; this pygpt reads format {FORMAT}. Update pygpt.")
+            raise PygptError(
+                "{path} has format {version}; this pygpt reads format {known}. Update pygpt.",
+                path=path, version=version, known=FORMAT,
+            )  # fmt: skip
         if not isinstance(characters, list) or not all(isinstance(c, str) for c in characters):
-            raise PygptError(f"{path} is not a vocabulary: 'characters' must be a list of texts")
+            raise PygptError("{path} is not a vocabulary: 'characters' must be a list of texts", path=path)
         return cls(characters, order)
 
-    def _unknown(self, text: str, place: int, what: str) -> str:
+    def _unknown(self, text: str, place: int, what: Message) -> PygptError:
         line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
         character = text[place]
-        return (
-            f"unknown character {character!r} (U+{ord(character):04X}) in {what}, at character {place + 1} "
-            f"(line {line}, column {column}). The vocabulary holds: {''.join(self.characters)!r}"
-        )
+        return PygptError(
+            "unknown character {character} (U+{code}) in {what}, at character {place} "
+            "(line {line}, column {column}). The vocabulary holds: {known}",
+            character=repr(character), code=f"{ord(character):04X}", what=what, place=place + 1,
+            line=line, column=column, known=repr("".join(self.characters)),
+        )  # fmt: skip
 
 
 def sort_characters(text: str, order: str) -> list[str]:
@@ -129,7 +141,7 @@ def sort_characters(text: str, order: str) -> list[str]:
     A script outside of `icu_root_order.txt` comes last, by code point (not what R does).
     """
     if order not in ORDERS:
-        raise PygptError(f"unknown order {order!r}: icu or c")
+        raise PygptError("unknown order {order}: icu or c", order=repr(order))
     by_appearance = list(dict.fromkeys(text))
     if order == "c":
         return sorted(by_appearance)

@@ -11,6 +11,7 @@ from torch import Tensor
 from pygpt.errors import PygptError
 from pygpt.files import write_atomically
 from pygpt.models import CharacterModel
+from pygpt.output.messages import Listed, say
 
 _FORMAT = 1
 
@@ -28,18 +29,32 @@ def load_state(model: CharacterModel, tensors: dict[str, Tensor], path: Path) ->
     Raises:
         PygptError: missing or unexpected keys, or shapes that differ; all are listed.
     """
+    check_state(model, tensors, path)
+    model.load_state_dict(tensors)
+
+
+def check_state(model: CharacterModel, tensors: dict[str, Tensor], path: Path) -> None:
+    """Raise PygptError where `load_state` would; `model` may be on the meta device, which holds no numbers."""
     expected = model.state_dict()
-    faults = [f"missing {name}" for name in expected if name not in tensors]
-    faults += [f"unexpected {name}" for name in tensors if name not in expected]
+    faults = [say("missing {name}", name=name) for name in expected if name not in tensors]
+    faults += [say("unexpected {name}", name=name) for name in tensors if name not in expected]
     faults += [
-        f"{name} has shape {tuple(tensors[name].shape)} and type {tensors[name].dtype}, "
-        f"not {tuple(value.shape)} and {value.dtype}"
+        say(
+            "{name} has shape {shape} and type {dtype}, not {wanted_shape} and {wanted_dtype}",
+            name=name,
+            shape=tuple(tensors[name].shape),
+            dtype=tensors[name].dtype,
+            wanted_shape=tuple(value.shape),
+            wanted_dtype=value.dtype,
+        )
         for name, value in expected.items()
         if name in tensors and (tensors[name].shape != value.shape or tensors[name].dtype != value.dtype)
     ]
     if faults:
-        raise PygptError(f"{path} does not fit this {model.settings.model} model: " + "; ".join(faults))
-    model.load_state_dict(tensors)
+        raise PygptError(
+            "{path} does not fit this {model} model: {faults}",
+            path=path, model=model.settings.model, faults=Listed(faults),
+        )  # fmt: skip
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -52,6 +67,6 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safetensors.safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except FileNotFoundError as error:
-        raise PygptError(f"there is no file {path}") from error
+        raise PygptError("there is no file {path}", path=path) from error
     except (OSError, safetensors.SafetensorError, ValueError, RuntimeError) as error:
-        raise PygptError(f"{path} is not a whole safetensors file ({error})") from error
+        raise PygptError("{path} is not a whole safetensors file ({why})", path=path, why=error) from error

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import pygpt
+
 ROOT = Path(__file__).parent.parent
 TINY = ["train", "--corpus", "sample", "--share", "0.03", "--block-size", "8", "--n-embd", "8", "--max-steps", "2"]
 
@@ -26,6 +28,10 @@ def run(*command: object, cwd: Path, path: str = "") -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_one_version_everywhere() -> None:
+    assert f"\nversion: {pygpt.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
 
 
 def test_the_wheel_trains_and_generates(wheel: Path, tmp_path: Path) -> None:

@@ -132,3 +132,12 @@ def test_parameter_counts() -> None:
     with_attention = 64 * d + 2 * 66 * d + 2 * (12 * d * d + 13 * d) + 2 * d
     counts = [sum(p.numel() for p in build_model(ModelSettings(model=m)).parameters()) for m in MODELS]
     assert counts == [with_attention, with_attention - 2 * (4 * d * d + 6 * d)]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_what_a_model_is_its_settings_say(model: str) -> None:
+    built = build_model(ModelSettings(model=model))
+    attends = any("MH" in name for name, _ in built.named_parameters())
+    assert built.has_attention == attends == (built.settings.model == "gpt")
+    # one class, so that no other one can say otherwise
+    assert type(built) is type(build_model(ModelSettings()))

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from pygpt import checkpoints, corpus, training
+from pygpt import checkpoints, corpus, losses, training
 from pygpt.errors import PygptError
 from pygpt.settings import ModelSettings, TrainingSettings
 from pygpt.vocabulary import Vocabulary
@@ -27,23 +26,23 @@ TEXT = "".join("abcdefgh \n"[i * i * 7919 % 10007 % 10] for i in range(140))
 COMMAND = ["--corpus", "sample", "--share", "0.03", "--block-size", "8", "--n-embd", "8", "--epochs", "2"]
 
 
-def begin(folder: Path, model: str, engine: str) -> tuple[checkpoints.Run, training.TrainingState]:
+def begin(folder: Path, model: str, engine: str) -> tuple[checkpoints.RunFolder, training.TrainingState]:
     vocabulary = Vocabulary.from_text(TEXT)
     shape = ModelSettings(model=model, block_size=8, n_embd=8, n_layer=1, vocab_size=len(vocabulary))
     settings = TrainingSettings(engine=engine, batch_size=16, epochs=2, share=1.0, lr=0.01)
-    run = checkpoints.Run(folder, shape, settings, {}, vocabulary)
+    run = checkpoints.RunFolder(folder, shape, settings, {}, vocabulary)
     return run, training.start(shape, settings)
 
 
-def data(run: checkpoints.Run) -> list[torch.Tensor]:
+def data(run: checkpoints.RunFolder) -> list[torch.Tensor]:
     parts = corpus.split(run.vocabulary.encode(TEXT), 1.0, 0.8)
     return [corpus.windows(part, 8, "text") for part in parts]
 
 
-def train(run: checkpoints.Run, state: training.TrainingState, events: int | None) -> None:
-    losses = [(e.step, e.loss) for e in islice(training.fit(state, *data(run), run.training), events)
-              if isinstance(e, training.Step)]  # fmt: skip
-    checkpoints.save_checkpoint(run, state, losses)
+def train(run: checkpoints.RunFolder, state: training.TrainingState, events: int | None) -> None:
+    done = [(e.step, e.loss) for e in islice(training.fit(state, *data(run), run.training), events)
+            if isinstance(e, training.Step)]  # fmt: skip
+    checkpoints.save_checkpoint(run, state, done)
 
 
 @hypothesis_settings(max_examples=25)
@@ -63,10 +62,10 @@ def test_stopping_after_any_event_changes_nothing(
         if not checkpoints.restore_checkpoint(run, state):
             run, state = begin(broken, model, engine)
         train(run, state, events)
-    for name in (checkpoints.WEIGHTS, checkpoints.RESUME, checkpoints.HISTORY, checkpoints.STEPS):
+    for name in (checkpoints.WEIGHTS, checkpoints.RESUME, losses.HISTORY, losses.STEPS):
         assert (whole / name).read_bytes() == (broken / name).read_bytes(), name
-    assert len(checkpoints.read_steps(whole)) == 14
-    assert len(checkpoints.read_history(whole)) == 2
+    assert len(losses.read_steps(whole)) == 14
+    assert len(losses.read_history(whole)) == 2
 
 
 def test_more_epochs_on_resume_are_as_if_asked_for_at_once(tmp_path: Path) -> None:
@@ -109,7 +108,7 @@ def wait_for_checkpoint(folder: Path, process: subprocess.Popen[str]) -> None:
 def assert_same_end(cli: Callable[..., Result], folder: Path, uninterrupted: Path) -> None:
     result = cli("train", "--resume", "--out", folder)
     assert result.exit_code == 0, result.output
-    for name in (checkpoints.WEIGHTS, checkpoints.STEPS, checkpoints.HISTORY, checkpoints.RESUME):
+    for name in (checkpoints.WEIGHTS, losses.STEPS, losses.HISTORY, checkpoints.RESUME):
         assert (folder / name).read_bytes() == (uninterrupted / name).read_bytes(), name
 
 
@@ -127,7 +126,7 @@ def test_stopped_by_a_signal(
         assert process.returncode == 130
         assert f"train --resume --out {tmp_path / 'run'}" in output
         assert "Traceback" not in output
-    assert len(checkpoints.read_steps(tmp_path / "run")) < len(checkpoints.read_steps(uninterrupted))
+    assert len(losses.read_steps(tmp_path / "run")) < len(losses.read_steps(uninterrupted))
     assert_same_end(cli, tmp_path / "run", uninterrupted)
 
 
@@ -137,10 +136,14 @@ def test_stopped_by_a_full_disk(
     # No file may grow beyond this: there is room for the weights, not for what resuming needs.
     limit = (uninterrupted / checkpoints.WEIGHTS).stat().st_size + 1
 
+    resource = pytest.importorskip("resource", reason="this system has no limits on files' sizes")
+
     def full_disk() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-    process = start(tmp_path / "run", environment, "--checkpoint-every", "3", preexec_fn=full_disk)
+    # what measures coverage would write a file of its own, and meet the limit
+    unmeasured = {k: v for k, v in environment.items() if k != "COVERAGE_PROCESS_CONFIG"}
+    process = start(tmp_path / "run", unmeasured, "--checkpoint-every", "3", preexec_fn=full_disk)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 2, output
     assert f"cannot write {tmp_path / 'run' / checkpoints.RESUME}" in output
@@ -153,6 +156,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(tmp_path: Path)
     run, state = begin(tmp_path, "gpt", "r")
     train(run, state, 3)
     kept = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    resource = pytest.importorskip("resource", reason="this system has no limits on files' sizes")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
@@ -161,11 +165,11 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(tmp_path: Path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     now = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
-    assert {n for n in kept if n != checkpoints.STEPS and now[n] != kept[n]} <= {checkpoints.HISTORY}
+    assert {n for n in kept if n != losses.STEPS and now[n] != kept[n]} <= {losses.HISTORY}
     assert now.keys() == kept.keys()  # no temporary file is left
     run, state = begin(tmp_path, "gpt", "r")
     checkpoints.restore_checkpoint(run, state)
-    assert (tmp_path / checkpoints.STEPS).read_bytes() == kept[checkpoints.STEPS]
+    assert (tmp_path / losses.STEPS).read_bytes() == kept[losses.STEPS]
     assert state.step == 3
 
 

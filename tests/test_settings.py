@@ -70,7 +70,7 @@ def test_r_names_are_understood() -> None:
 def test_toml_with_an_unknown_key_or_no_toml(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text("n_embd = 64\nn_heads = 2\n")
-    with pytest.raises(PygptError, match=r"settings.toml: unknown key 'n_heads'; known are: .*n_head"):
+    with pytest.raises(PygptError, match=r"settings.toml: unknown setting 'n_heads'; known are: .*n_head"):
         read_toml(file)
     file.write_text("n_embd 64")
     with pytest.raises(PygptError, match="not a TOML file"):

@@ -26,12 +26,12 @@ class Head:
     def __post_init__(self) -> None:
         shapes = {name: tuple(getattr(self, name).shape) for name in ("U_Q", "U_K", "U_V", "U_O")}
         if any(len(shape) != 2 for shape in shapes.values()):
-            raise PygptError(f"a head's matrices have two dimensions each; got {_words(shapes)}")
+            raise PygptError("a head's matrices have two dimensions each; got {shapes}", shapes=_words(shapes))
         fits = shapes["U_Q"] == shapes["U_K"] and shapes["U_V"][0] == shapes["U_Q"][0]
         if not fits or shapes["U_V"][1] != shapes["U_O"][0]:
             raise PygptError(
-                "a head needs U_Q and U_K (d_model, d_k), U_V (d_model, d_v) and U_O (d_v, d_model); "
-                f"got {_words(shapes)}"
+                "a head needs U_Q and U_K (d_model, d_k), U_V (d_model, d_v) and U_O (d_v, d_model); got {shapes}",
+                shapes=_words(shapes),
             )
 
 
@@ -128,7 +128,9 @@ def with_ones(X: Tensor) -> Tensor:
 def _check(X: Tensor, head: Head) -> None:
     if X.dim() != 2 or X.shape[1] != head.U_Q.shape[0]:
         raise PygptError(
-            f"X must have shape (k, d_model) and U_Q (d_model, d_k); got {tuple(X.shape)} and {tuple(head.U_Q.shape)}"
+            "X must have shape (k, d_model) and U_Q (d_model, d_k); got {X} and {U_Q}",
+            X=tuple(X.shape),
+            U_Q=tuple(head.U_Q.shape),
         )
 
 

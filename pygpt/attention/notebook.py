@@ -1,4 +1,4 @@
-"""The attention notebook run again: every quantity it prints, computed by `rungs`, beside what it prints.
+"""The attention notebook run again: every quantity it prints, computed by `rungs`, in the order of computation.
 
 The notebook's numbers, with their cells and seeds, are in `data/attention_notebook.json`.
 """
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pygpt.attention import rungs
 from pygpt.files import shipped
+from pygpt.output.messages import Message, say
 
 FORMAT = 1
 # Half of the last decimal, and the little that builds of PyTorch differ by.
@@ -46,8 +47,8 @@ class Notebook:
 class Rung:
     """A step of the ladder: `difference` is what it adds to the step before."""
 
-    title: str
-    difference: str
+    title: Message
+    difference: Message
     compute: Callable[[Notebook], dict[str, Tensor]]
 
 
@@ -188,14 +189,14 @@ def _causal(notebook: Notebook) -> dict[str, Tensor]:
 
 
 def _wrapper(notebook: Notebook) -> dict[str, Tensor]:
-    batch, found = _batch(notebook), {}
+    batch, computed = _batch(notebook), {}
     for dim, suffix in ((1, ""), (-1, "_corrected")):
         torch.manual_seed(notebook.seed)
         wrapper = rungs.MultiHeadAttentionWrapper(3, 2, 6, 0.0, num_heads=2, softmax_dim=dim)
         head: Any = wrapper.heads[0]
-        found["wrapper" + suffix] = wrapper(batch)
-        found["wrapper_row_sums" + suffix] = head.weights(batch)[0].sum(dim=-1)
-    return found | {"wrapper_shape": torch.tensor(found["wrapper"].shape)}
+        computed["wrapper" + suffix] = wrapper(batch)
+        computed["wrapper_row_sums" + suffix] = head.weights(batch)[0].sum(dim=-1)
+    return computed | {"wrapper_shape": torch.tensor(computed["wrapper"].shape)}
 
 
 def _multi_head(notebook: Notebook) -> dict[str, Tensor]:
@@ -244,24 +245,33 @@ def _tensor(values: Any, kind: torch.dtype) -> Tensor:
 
 
 RUNGS = (
-    Rung("Scores, weights, context", "A token's new vector is a mean of all tokens, weighted by dot products.",
-         _scores_and_weights),
-    Rung("All tokens at once", "The loops over queries and keys become two matrix products.", _all_tokens),
-    Rung("Queries, keys, values", "Three matrices to train; scores are divided by sqrt(d_k).", _trainable_step_by_step),
-    Rung("SelfAttentionV1", "The same for all tokens, as a module with parameters.", _v1),
-    Rung("SelfAttentionV2", "The matrices become linear layers, drawn on another scale.", _v2),
-    Rung("Causal mask by renormalising", "Weights of the future become 0; rows are made to sum to 1 again.",
-         _mask_by_renormalizing),
-    Rung("Causal mask by -inf", "Scores of the future become -inf before the softmax: the same weights, one step less.",
+    Rung(say("Scores, weights, context"),
+         say("A token's new vector is a mean of all tokens, weighted by dot products."), _scores_and_weights),
+    Rung(say("All tokens at once"),
+         say("The loops over queries and keys become two matrix products."), _all_tokens),
+    Rung(say("Queries, keys, values"),
+         say("Three matrices to train; scores are divided by sqrt(d_k)."), _trainable_step_by_step),
+    Rung(say("SelfAttentionV1"),
+         say("The same for all tokens, as a module with parameters."), _v1),
+    Rung(say("SelfAttentionV2"),
+         say("The matrices become linear layers, drawn on another scale."), _v2),
+    Rung(say("Causal mask by renormalising"),
+         say("Weights of the future become 0; rows are made to sum to 1 again."), _mask_by_renormalizing),
+    Rung(say("Causal mask by -inf"),
+         say("Scores of the future become -inf before the softmax: the same weights, one step less."),
          _mask_by_infinity),
-    Rung("Dropout", "Half of the weights become 0, the rest is doubled. The mask depends on the build of PyTorch.",
-         _dropout),
-    Rung("CausalAttention", "Linear layers, causal mask and dropout in one module, for a batch.", _causal),
-    Rung("MultiHeadAttentionWrapper", "Two heads side by side. Erratum: the notebook's softmax is over the queries "
-         "(dim=1), its rows of weights do not sum to 1, so it is not attention. `_corrected` is.", _wrapper),
-    Rung("MultiHeadAttention", "One matrix for all heads, cut into parts; out_proj mixes the heads.", _multi_head),
-    Rung("nn.MultiheadAttention", "PyTorch's module, as the GPT uses it, with the weights of the rung before "
-         "(d_out = 3, 3 heads).", _torch_module),
-    Rung("Appendix: buffers and views", "A buffer is kept with a module and not trained; a view has the same data.",
-         _buffers_and_views),
+    Rung(say("Dropout"),
+         say("Half of the weights become 0, the rest is doubled. The mask depends on the build of PyTorch."), _dropout),
+    Rung(say("CausalAttention"),
+         say("Linear layers, causal mask and dropout in one module, for a batch."), _causal),
+    Rung(say("MultiHeadAttentionWrapper"),
+         say("Two heads side by side. Erratum: the notebook's softmax is over the queries (dim=1), its rows of weights "
+             "do not sum to 1, so it is not attention. `_corrected` is."), _wrapper),
+    Rung(say("MultiHeadAttention"),
+         say("One matrix for all heads, cut into parts; out_proj mixes the heads."), _multi_head),
+    Rung(say("nn.MultiheadAttention"),
+         say("PyTorch's module, as the GPT uses it, with the weights of the rung before (d_out = 3, 3 heads)."),
+         _torch_module),
+    Rung(say("Appendix: buffers and views"),
+         say("A buffer is kept with a module and not trained; a view has the same data."), _buffers_and_views),
 )  # fmt: skip

@@ -18,8 +18,9 @@ def dot_product_scores(queries: Tensor, keys: Tensor) -> Tensor:
     """How alike each query and each key are: (..., n, d), (..., n, d) -> (..., n, n), rows are queries."""
     if min(queries.dim(), keys.dim()) < 2 or queries.shape[-1] != keys.shape[-1]:
         raise PygptError(
-            "scores need queries and keys of shape (..., n, d) with the same d; "
-            f"got {tuple(queries.shape)} and {tuple(keys.shape)}"
+            "scores need queries and keys of shape (..., n, d) with the same d; got {queries} and {keys}",
+            queries=tuple(queries.shape),
+            keys=tuple(keys.shape),
         )
     return queries @ keys.transpose(-2, -1)
 
@@ -184,8 +185,10 @@ class MultiHeadAttention(nn.Module):
         super().__init__()
         if num_heads < 1 or d_out % num_heads:
             raise PygptError(
-                f"d_out = {d_out} is not divisible by num_heads = {num_heads}: queries of shape (b, n, {d_out}) "
-                f"are cut into (b, n, {num_heads}, d_out / num_heads)"
+                "d_out = {d_out} is not divisible by num_heads = {num_heads}: queries of shape (b, n, {d_out}) "
+                "are cut into (b, n, {num_heads}, d_out / num_heads)",
+                d_out=d_out,
+                num_heads=num_heads,
             )
         self.num_heads = num_heads
         self.W_query = nn.Linear(d_in, d_out, bias=qkv_bias)
@@ -227,8 +230,10 @@ def to_torch(attention: MultiHeadAttention) -> nn.MultiheadAttention:
     d_out, d_in = attention.W_query.weight.shape
     if d_in != d_out:
         raise PygptError(
-            f"nn.MultiheadAttention takes and gives d_out columns, but W_query has shape ({d_out}, {d_in}): "
-            f"build MultiHeadAttention with d_in = d_out"
+            "nn.MultiheadAttention takes and gives d_out columns, but W_query has shape ({d_out}, {d_in}): "
+            "build MultiHeadAttention with d_in = d_out",
+            d_out=d_out,
+            d_in=d_in,
         )
     layers = (attention.W_query, attention.W_key, attention.W_value)
     kind, device = layers[0].weight.dtype, layers[0].weight.device
@@ -256,9 +261,14 @@ def attend_as_gpt(attention: nn.MultiheadAttention, x: Tensor) -> tuple[Tensor, 
 
 def _require_tokens(x: Tensor, d_in: int) -> None:
     if x.dim() != 2 or x.shape[1] != d_in:
-        raise PygptError(f"x must have shape (n, d_in = {d_in}); got {tuple(x.shape)}")
+        raise PygptError("x must have shape (n, d_in = {d_in}); got {shape}", d_in=d_in, shape=tuple(x.shape))
 
 
 def _require_batch(x: Tensor, d_in: int, block_size: int) -> None:
     if x.dim() != 3 or x.shape[2] != d_in or x.shape[1] > block_size:
-        raise PygptError(f"x must have shape (b, n, d_in = {d_in}) with n <= {block_size}; got {tuple(x.shape)}")
+        raise PygptError(
+            "x must have shape (b, n, d_in = {d_in}) with n <= {block_size}; got {shape}",
+            d_in=d_in,
+            block_size=block_size,
+            shape=tuple(x.shape),
+        )

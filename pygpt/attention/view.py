@@ -6,9 +6,8 @@ what j contributes to i, the vector w_ij (x_j' U_V) U_O of exercise 1's last equ
 
 import csv
 import io
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from pygpt.attention.formula import heads_of, values, with_ones
 from pygpt.errors import PygptError
+from pygpt.files import json_text
 from pygpt.models import CharacterModel
 from pygpt.trace import activations
 from pygpt.vocabulary import Vocabulary
@@ -26,26 +26,13 @@ _COLUMNS = ("layer", "head", "query", "query_character", "key", "key_character",
 
 
 @dataclass(frozen=True)
-class AttentionView:
-    """What a model does with `text`, the last block of a text of which it cannot see the first `left_out` characters.
-
-    `weights` and `lengths` have shape (layer, head, k, k) with queries as rows and keys as columns.
-    """
-
-    text: str
-    left_out: int
-    weights: NDArray[np.float32]
-    lengths: NDArray[np.float32]
-
-    def heads(self) -> Iterator[tuple[int, int]]:
-        """Every (layer, head), from 1."""
-        layers, heads = self.weights.shape[:2]
-        return ((layer, head) for layer in range(1, layers + 1) for head in range(1, heads + 1))
-
-
-@dataclass(frozen=True)
 class Contribution:
-    """What position `key` gives to one position in one layer and head."""
+    """What position `key` gives to one position in one layer and head; layers, heads and positions count from 1.
+
+    Attributes:
+        weight: w_ij, from 0 to 1; the weights of a position sum to 1 in each layer and head.
+        length: the Euclidean norm of w_ij (x_j' U_V) U_O, in units of the residual stream.
+    """
 
     layer: int
     head: int
@@ -53,6 +40,62 @@ class Contribution:
     character: str
     weight: float
     length: float
+
+
+@dataclass(frozen=True)
+class AttentionView:
+    """What each layer and head of a model attends to in `text`.
+
+    The arrays have shape (layer, head, k, k) for the k characters of `text`: rows are queries i, columns are keys j.
+    As in every array they count from 0: `weights[0, 1]` is the matrix W of layer 1, head 2.
+
+    Attributes:
+        text: the characters that the model sees: the text that was asked for, or its last block.
+        left_out: how many characters stand before them, which the model cannot see.
+        weights: w_ij, float32. Each row sums to 1; above the diagonal, in the future, all are 0.
+        lengths: the Euclidean norm of what j adds to i, w_ij (x_j' U_V) U_O, float32.
+    """
+
+    text: str
+    left_out: int
+    weights: NDArray[np.float32] = field(repr=False)
+    lengths: NDArray[np.float32] = field(repr=False)
+
+    def heads(self) -> Iterator[tuple[int, int]]:
+        """Every (layer, head), from 1."""
+        layers, heads = self.weights.shape[:2]
+        return ((layer, head) for layer in range(1, layers + 1) for head in range(1, heads + 1))
+
+    def largest(self, layer: int, head: int, position: int) -> list[Contribution]:
+        """The contributions to `position` in a layer and head, by weight, the largest first; all three count from 1.
+
+        Raises:
+            PygptError: there is no such layer, head or position.
+        """
+        layers, heads = self.weights.shape[:2]
+        if not (1 <= layer <= layers and 1 <= head <= heads):
+            raise PygptError(
+                "there is no layer {layer}, head {head}: layers are 1 to {layers}, heads 1 to {heads}",
+                layer=layer,
+                head=head,
+                layers=layers,
+                heads=heads,
+            )
+        self.check_position(position)
+        weights, lengths = (a[layer - 1, head - 1, position - 1, :position] for a in (self.weights, self.lengths))
+        order = np.argsort(-weights, kind="stable")
+        return [
+            Contribution(layer, head, int(j) + 1, self.text[j], float(weights[j]), float(lengths[j])) for j in order
+        ]
+
+    def check_position(self, position: int) -> None:
+        """Raise PygptError where the text has no such position."""
+        if not 1 <= position <= len(self.text):
+            raise PygptError(
+                "position = {position} is not in the text that the model sees: its positions are 1 to {last}",
+                position=position,
+                last=len(self.text),
+            )
 
 
 @torch.no_grad()
@@ -83,45 +126,31 @@ def view(model: CharacterModel, vocabulary: Vocabulary, text: str) -> AttentionV
     return AttentionView(block, len(text) - len(block), torch.stack(weights).numpy(), torch.stack(lengths).numpy())
 
 
-def check_position(shown: AttentionView, position: int) -> None:
-    """Raise PygptError where `shown` has no such position."""
-    k = len(shown.text)
-    if not 1 <= position <= k:
-        raise PygptError(f"position = {position} is not in the text that is shown: its positions are 1 to {k}")
-
-
-def largest(shown: AttentionView, layer: int, head: int, position: int) -> list[Contribution]:
-    """The contributions to `position` in a layer and head, by weight, the largest first; all three count from 1."""
-    weights, lengths = (a[layer - 1, head - 1, position - 1, :position] for a in (shown.weights, shown.lengths))
-    order = np.argsort(-weights, kind="stable")
-    return [Contribution(layer, head, int(j) + 1, shown.text[j], float(weights[j]), float(lengths[j])) for j in order]
-
-
-def to_json(shown: AttentionView, run: str, position: int | None) -> str:
+def to_json(view: AttentionView, run: str, position: int | None) -> str:
     """The file of `--json`: every weight and length; with a position, its contributions by weight, too."""
-    content: dict[str, Any] = {"format": FORMAT, "run": run, "text": shown.text, "left_out": shown.left_out}
+    content: dict[str, Any] = {"format": FORMAT, "run": run, "text": view.text, "left_out": view.left_out}
     content["heads"] = [
-        {"layer": layer, "head": head, "weights": shown.weights[layer - 1, head - 1].tolist(),
-         "lengths": shown.lengths[layer - 1, head - 1].tolist()}
-        for layer, head in shown.heads()
+        {"layer": layer, "head": head, "weights": view.weights[layer - 1, head - 1].tolist(),
+         "lengths": view.lengths[layer - 1, head - 1].tolist()}
+        for layer, head in view.heads()
     ]  # fmt: skip
     if position is not None:
         content["position"] = position
-        content["largest"] = [asdict(c) for layer, head in shown.heads() for c in largest(shown, layer, head, position)]
-    return json.dumps(content, ensure_ascii=False) + "\n"
+        content["largest"] = [asdict(c) for layer, head in view.heads() for c in view.largest(layer, head, position)]
+    return json_text(content, indent=None)
 
 
-def to_csv(shown: AttentionView, position: int | None) -> str:
+def to_csv(view: AttentionView, position: int | None) -> str:
     """The file of `--csv`: a line for each layer, head, query and key up to it, by weight, the largest first.
 
     With a position (from 1), the lines of that query only.
     """
-    queries = range(1, len(shown.text) + 1) if position is None else (position,)
+    queries = range(1, len(view.text) + 1) if position is None else (position,)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(_COLUMNS)
-    for layer, head in shown.heads():
+    for layer, head in view.heads():
         for query in queries:
-            for c in largest(shown, layer, head, query):
-                writer.writerow((layer, head, query, shown.text[query - 1], c.key, c.character, c.weight, c.length))
+            for c in view.largest(layer, head, query):
+                writer.writerow((layer, head, query, view.text[query - 1], c.key, c.character, c.weight, c.length))
     return file.getvalue()

@@ -2,6 +2,8 @@
 
 import errno
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 
 import click
@@ -12,10 +14,11 @@ from pygpt.commands.generate import generate
 from pygpt.commands.grade import grade
 from pygpt.commands.info import info
 from pygpt.commands.ladder import ladder
-from pygpt.commands.language import Group, current, translated
+from pygpt.commands.language import Group, current, language_of, translated
 from pygpt.commands.parity import parity
 from pygpt.commands.terminal import escape_what_cannot_be_shown
 from pygpt.commands.train import train
+from pygpt.commands.usage_errors import UsageError
 from pygpt.commands.validate import validate
 from pygpt.errors import PygptError
 from pygpt.output.messages import render
@@ -24,8 +27,12 @@ from pygpt.output.messages import render
 class _UserError(click.ClickException):
     exit_code = 2
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self._label = translated("Error")
+
     def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"{translated('Error')}: {self.format_message()}", file=file, err=file is None)
+        click.echo(f"{self._label}: {self.message}", file=file, err=file is None)
 
 
 class _Commands(Group):
@@ -33,9 +40,14 @@ class _Commands(Group):
         escape_what_cannot_be_shown()
         return super().main(*args, **kwargs)
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _usage_errors_in_the_language():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> object:
         try:
-            result = super().invoke(ctx)
+            with _usage_errors_in_the_language():
+                result = super().invoke(ctx)
             # now, while an error can still be told: Python's own flush at the end only complains
             sys.stdout.flush()
             return result
@@ -45,6 +57,17 @@ class _Commands(Group):
             if error.errno == errno.ENOSPC:
                 raise _UserError(translated("cannot write the output: no space left")) from error
             raise
+
+
+@contextmanager
+def _usage_errors_in_the_language() -> Iterator[None]:
+    try:
+        yield
+    except click.UsageError as error:
+        lang = language_of(error.ctx)
+        if lang == "en" or isinstance(error, UsageError):
+            raise
+        raise UsageError(error, lang) from error
 
 
 @click.group(

@@ -4,6 +4,7 @@ import copy
 import inspect
 import itertools
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -18,20 +19,16 @@ _KEY = "pygpt.lang"
 
 def lang_option(command: Decorated) -> Decorated:
     """Add `--lang`, which arrives as `lang`, one of LANGUAGES."""
-    return click.option(
-        "--lang",
-        type=click.Choice(LANGUAGES),
-        envvar=VARIABLE,
-        default="en",
-        show_default=True,
-        show_envvar=True,
-        help="Language of what is printed and written.",
-    )(command)
+    return click.option("--lang", **_LANG)(command)
 
 
 def current() -> str:
     """The language of the command that runs now."""
-    context = click.get_current_context(silent=True)
+    return language_of(click.get_current_context(silent=True))
+
+
+def language_of(context: click.Context | None) -> str:
+    """The language of a command, from its context."""
     return "en" if context is None else str(context.meta.get(_KEY, "en"))
 
 
@@ -41,12 +38,30 @@ def translated(words: str) -> str:
     return "\n\n".join(own.get(" ".join(p.split()), p) for p in inspect.cleandoc(words).split("\n\n"))
 
 
+_LANG: dict[str, Any] = {
+    "type": click.Choice(LANGUAGES),
+    "default": current,
+    "show_default": "en",
+    "help": "Language of what is printed and written; PYGPT_LANG sets it for every command.",
+}
+
+
 class Command(click.Command):
     """A command whose help is in the current language."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         _settle(ctx, args)
+        self._refuse_repeated(ctx, args)
         return super().parse_args(ctx, args)
+
+    def _refuse_repeated(self, ctx: click.Context, args: list[str]) -> None:
+        """An option that holds one value cannot be given twice: click would drop the first without a word."""
+        if ctx.resilient_parsing:
+            return
+        *_, given = self.make_parser(ctx).parse_args(args=list(args))
+        for name, times in Counter(p.opts[0] for p in given if _holds_one(p)).items():
+            if times > 1:
+                raise click.UsageError(f"{name} is given {times} times: give it once", ctx)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         return [_spoken(parameter) for parameter in super().get_params(ctx)]
@@ -65,7 +80,8 @@ class Command(click.Command):
             formatter.write_text(translated(self.help or ""))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        records = [record for p in self.get_params(ctx) if (record := p.get_help_record(ctx)) is not None]
+        options = [p for p in self.get_params(ctx) if isinstance(p, click.Option)]
+        records = [record for option in options if (record := option.get_help_record(ctx)) is not None]
         with formatter.section(translated("Options")):
             formatter.write_dl([(names, _marks(words)) for names, words in records])
 
@@ -81,6 +97,11 @@ class Group(Command, click.Group):
 
     command_class = Command
     group_class = type
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # For the help of the group itself, and before any command's name; `_settle` has read it.
+        self.params.append(click.Option(["--lang"], expose_value=False, **_LANG))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         Command.format_options(self, ctx, formatter)
@@ -98,6 +119,10 @@ def _settle(ctx: click.Context, args: Sequence[str]) -> None:
     if named not in LANGUAGES and not asked:
         raise click.UsageError(f"{VARIABLE}={named} is no language of pygpt: take one of {', '.join(LANGUAGES)}")
     ctx.meta[_KEY] = named if named in LANGUAGES else "en"
+
+
+def _holds_one(parameter: click.Parameter) -> bool:
+    return isinstance(parameter, click.Option) and not (parameter.multiple or parameter.count or parameter.is_eager)
 
 
 def _spoken(parameter: click.Parameter) -> click.Parameter:

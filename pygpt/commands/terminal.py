@@ -9,7 +9,6 @@ from collections.abc import Collection, Sequence
 import click
 
 from pygpt.files import json_text
-from pygpt.output import tables
 
 # A pipe has no width.
 _WITHOUT_TERMINAL = (120, 24)
@@ -36,6 +35,8 @@ def paragraph(text: str, good: bool = True) -> None:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> None:
     """Print a table; in a terminal, cells that do not fit are folded."""
+    from pygpt.output import tables
+
     for line in tables.lines(header, rows, left, width() if sys.stdout.isatty() else None):
         click.echo(line)
 

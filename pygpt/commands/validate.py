@@ -1,214 +1,192 @@
 """`validate`: are these the results that the course's code gives?"""
 
-import json
-import os
-import shutil
-import textwrap
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from pygpt.commands.language import Command, Group, current, lang_option
+from pygpt.commands.terminal import paragraph, table
+from pygpt.commands.train import INTERRUPTED
 from pygpt.errors import PygptError
+from pygpt.output.messages import tell
 from pygpt.settings import MODELS, ModelName
 
 if TYPE_CHECKING:
-    from pygpt.corpus import Corpus
-    from pygpt.validation.attempt import Attempt
     from pygpt.validation.report import Report
-    from pygpt.validation.wording import Table
 
-INTERRUPTED = 130
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_OPTIONS = (
+    click.option(
+        "--figure",
+        "figures",
+        multiple=True,
+        type=_FILE,
+        help="Write the figure to this file (.png or .svg); may be given more than once.",
+    ),
+    click.option("--html", "html_file", type=_FILE, help="Write the report to this file, as one self-contained page."),
+    click.option("--json", "json_file", type=_FILE, help="Write the report to this file, for programs."),
+    lang_option,
+)
+_one_model = click.option("--model", type=click.Choice(MODELS), help="Only exercise 2 (gpt) or 3 (gpt_noattn).")
 
 
-@click.command(
-    epilog="Example: validate --quick; or of a run, as a page: validate --run runs/gpt --html report.html --lang pt"
+def _reports(command: "Callable[..., Report]") -> Callable[..., None]:
+    """Print the report that `command` makes, write it where --figure, --html and --json say; its exit code."""
+
+    @functools.wraps(command)
+    def reporting(
+        figures: tuple[Path, ...], html_file: Path | None, json_file: Path | None, lang: str, **own: Any
+    ) -> None:
+        from pygpt.files import json_text, write_atomically
+        from pygpt.memory import keep_freed_memory
+        from pygpt.output.saving import check_kind
+
+        for path in figures:
+            check_kind(path)
+        keep_freed_memory()
+        report = command(**own)
+
+        from pygpt.validation import figure, page
+        from pygpt.validation.report import to_json
+
+        _print(report, lang)
+        for path in figures:
+            figure.write(report, path, lang)
+        if html_file:
+            write_atomically(html_file, page.page(report, lang))
+        if json_file:
+            write_atomically(json_file, json_text(to_json(report)))
+        for written in (*figures, html_file, json_file):
+            if written:
+                click.echo(tell(lang, "wrote {path}", path=written))
+        if report.good is False:
+            raise click.exceptions.Exit(1)
+
+    for option in reversed(_OPTIONS):
+        reporting = option(reporting)
+    return reporting
+
+
+@click.group(
+    cls=Group,
+    epilog="Example: validate train --quick; or a run as a page: validate run runs/gpt --html report.html --lang pt",
 )
-@click.option(
-    "--run",
-    "runs",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Folder of a finished run on the course's text; once for each model.",
-)
-@click.option(
-    "--r-history",
-    type=_FILE,
-    help="CSV of a luz history, as write.csv or write.csv2 give it: epoch, train, valid (or the course's names, or "
-    "luz's long form). Needs --model.",
-)
-@click.option("--r-weights", type=_FILE, help="Weights trained in R (safetensors with R's keys), evaluated here.")
-@click.option("--recorded", is_flag=True, help="Validate nothing: the course's results beside R's recording.")
-@click.option("--quick", is_flag=True, help="Train the first 200 steps and hold them against R's (about a minute).")
-@click.option(
-    "--model", type=click.Choice(MODELS), help="Exercise 2 (gpt) or 3 (gpt_noattn). [default when training: both]"
-)
-@click.option(
-    "--out",
-    default=Path("runs/validate"),
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the whole training, which goes on from where it was stopped.",
-)
-@click.option("--figure", "figures", multiple=True, type=_FILE, help="Write the figure there (.png or .svg).")
-@click.option("--html", "html_file", type=_FILE, help="Write the report there, as one self-contained page.")
-@click.option("--json", "json_file", type=_FILE, help="Write the report there, for programs.")
-@click.option(
-    "--lang", type=click.Choice(["en", "pt"]), default="en", show_default=True, help="Language of the report."
-)
-@click.pass_context
-def validate(
-    ctx: click.Context,
-    runs: tuple[Path, ...],
-    r_history: Path | None,
-    r_weights: Path | None,
-    recorded: bool,
-    quick: bool,
-    model: ModelName | None,
-    out: Path,
-    figures: tuple[Path, ...],
-    html_file: Path | None,
-    json_file: Path | None,
-    lang: str,
-) -> None:
+def validate() -> None:
     """Hold a result of exercises 2 and 3 against what the course published and what R gave (seed 42).
 
-    Without --run, --r-history, --r-weights or --recorded it trains: --quick 200 steps, else the three epochs of both
-    models, resumable. Losses are in nats per character.
-
-    Exit code 0: the verdict is good; 1: it is not; 2: it could not be reached.
+    Losses are in nats per character. Exit code 0: the verdict is good; 1: it is not; 2: it could not be reached.
     """
-    given = [name for name, value in
-             (("--run", runs), ("--r-history", r_history), ("--r-weights", r_weights), ("--recorded", recorded),
-              ("--quick", quick)) if value]  # fmt: skip
-    if len(given) > 1:
-        raise PygptError(f"{' and '.join(given)} do not go together: give one")
-    if r_history and not model:
-        raise PygptError("--r-history needs --model gpt (exercise 2) or --model gpt_noattn (exercise 3)")
-
-    import torch
-
-    from pygpt.corpus import read_corpus
-    from pygpt.files import write_atomically
-    from pygpt.memory import keep_freed_memory
-    from pygpt.validation import figure, gather, html, report
-
-    keep_freed_memory()
-    for path in figures:
-        figure.check_kind(path)
-    corpus = read_corpus("shakespeare") if quick or r_weights or not given else None
-    torch.set_num_threads(1)
-    same = gather.same_kernels()
-    attempts: list[Attempt]
-    if runs or not given:
-        folders = runs or _trained(ctx, out, [model] if model else list(MODELS))
-        attempts = [gather.from_run(folder, same) for folder in folders]
-    elif r_history and model:
-        attempts = [gather.from_history(r_history, model)]
-    elif r_weights and corpus:
-        attempts = [gather.from_weights(r_weights, corpus)]
-    elif quick and corpus:
-        attempts = [_quick(name, corpus, same) for name in ([model] if model else MODELS)]
-    else:
-        attempts = []
-    _check_models(attempts, model)
-    corpus = corpus or _corpus_if_there(lang)
-
-    shown = [attempt.model for attempt in attempts] or ([model] if model else MODELS)
-    found = report.build(attempts, shown, corpus, same)
-    _show(found, lang)
-    for path in figures:
-        figure.write(found, path, lang)
-    if html_file:
-        write_atomically(html_file, html.page(found, lang))
-    if json_file:
-        write_atomically(json_file, json.dumps(report.to_json(found), ensure_ascii=False, indent=1) + "\n")
-    for written in (*figures, html_file, json_file):
-        if written:
-            click.echo(f"wrote {written}")
-    raise click.exceptions.Exit(1 if found.good is False else 0)
 
 
-def _corpus_if_there(lang: str) -> "Corpus | None":
-    """The course's text; where it is not at hand, that is said and goes without."""
-    from pygpt.corpus import read_corpus
-    from pygpt.validation.words import say
+@validate.command(cls=Command, epilog="Example: validate run runs/gpt runs/gpt_noattn --html report.html")
+@click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_reports
+def run(folders: tuple[Path, ...]) -> "Report":
+    """Judge finished runs. Each FOLDER is what `train` made on the course's text; one for each model."""
+    from pygpt.validation import workflow
 
+    return workflow.of_runs(folders)
+
+
+@validate.command(cls=Command, epilog="Example: validate history history.csv --model gpt")
+@click.argument("file", type=_FILE)
+@click.option("--model", required=True, type=click.Choice(MODELS), help="Exercise 2 (gpt) or 3 (gpt_noattn).")
+@_reports
+def history(file: Path, model: ModelName) -> "Report":
+    """Judge the losses that luz reported. FILE is a CSV by write.csv or write.csv2.
+
+    Its columns are epoch, train, valid; or the course's Epoca, Loss_Treino, Loss_Valid; or luz's own set, metric,
+    epoch, value.
+    """
+    from pygpt.validation import workflow
+
+    return workflow.of_history(file, model)
+
+
+@validate.command(cls=Command, epilog="Example: validate weights weights.safetensors")
+@click.argument("file", type=_FILE)
+@_reports
+def weights(file: Path) -> "Report":
+    """Judge weights that were trained in R. FILE is safetensors with R's keys.
+
+    They are evaluated here on the course's validation text, as luz does it.
+    """
+    from pygpt.validation import workflow
+
+    return workflow.of_weights(file)
+
+
+@validate.command(cls=Command, epilog="Example: validate train --quick --model gpt")
+@_one_model
+@click.option("--quick", is_flag=True, help="Train only the first 200 steps (about a minute); nothing is kept.")
+@click.option("--out", type=_FOLDER, help="Folder of the whole training. [default: runs/validate]")
+@_reports
+def train(model: ModelName | None, quick: bool, out: Path | None) -> "Report":
+    """Train here as R was recorded, and judge the result.
+
+    Both models are trained whole, three epochs each. Ctrl-C saves; the same command goes on from there.
+    """
+    if quick and out:
+        raise PygptError("--quick keeps nothing, so it does not go with --out: leave one of them out")
+
+    from pygpt.validation import gather, workflow
+
+    models = _chosen(model)
     try:
-        return read_corpus("shakespeare")
-    except PygptError as error:
-        # A text that the user points at and that is not the course's is a mistake to speak of.
-        if os.environ.get("PYGPT_CORPUS"):
-            raise
-        click.echo(say(lang, "no_corpus", why=error), err=True)
-        return None
-
-
-def _trained(ctx: click.Context, out: Path, models: list[str]) -> list[Path]:
-    """Train what is not trained yet, as the recording was; `train` stops cleanly at Ctrl-C and goes on later."""
-    from pygpt.checkpoints import SETTINGS
-    from pygpt.commands.train import train
-
-    folders = [out / name for name in models]
-    for name, folder in zip(models, folders, strict=True):
-        ctx.invoke(train, config=None, out=folder, resume=(folder / SETTINGS).exists(), model=name,
-                   corpus="shakespeare", seed=42, engine="r", epochs=3)  # fmt: skip
-    return folders
-
-
-def _quick(model: ModelName, corpus: "Corpus", same: bool) -> "Attempt":
-    from pygpt.validation import gather
-
-    try:
-        with click.progressbar(length=gather.QUICK_STEPS, label=f"{model}, {gather.QUICK_STEPS} steps") as bar:
-            return gather.first_steps(model, corpus, same, on_step=lambda: bar.update(1))
-    except KeyboardInterrupt:
+        if not quick:
+            return workflow.of_training(models, out or Path("runs/validate"))
+        with click.progressbar(length=gather.QUICK_STEPS * len(models), label=tell(current(), "steps")) as bar:
+            return workflow.of_first_steps(models, on_step=lambda: bar.update(1))
+    except KeyboardInterrupt as stopped:
+        click.echo(str(stopped))
         raise click.exceptions.Exit(INTERRUPTED) from None
 
 
-def _check_models(attempts: "list[Attempt]", model: ModelName | None) -> None:
-    for attempt in attempts:
-        if model and attempt.model != model:
-            raise PygptError(f"{attempt.name} is a {attempt.model} model, but --model says {model}")
-    if len({attempt.model for attempt in attempts}) < len(attempts):
-        raise PygptError(f"two runs of {attempts[0].model}: give --run once for each model")
+@validate.command(cls=Command, epilog="Example: validate recorded --figure recorded.png")
+@_one_model
+@_reports
+def recorded(model: ModelName | None) -> "Report":
+    """Show the course's results beside R's recording; nothing of yours is judged."""
+    from pygpt.validation import workflow
+
+    return workflow.of_recording(_chosen(model))
 
 
-def _show(found: "Report", lang: str) -> None:
-    from pygpt.validation import wording
-    from pygpt.validation.words import say
+def _chosen(model: ModelName | None) -> Sequence[ModelName]:
+    return [model] if model else MODELS
 
-    for section in found.sections:
-        click.echo(click.style(wording.heading(section, lang), bold=True) + "\n")
-        _print_table(wording.loss_table(section, lang))
-        _paragraph(say(lang, "precision"))
-        for line in wording.published_lines(section, lang):
-            _paragraph(line)
-        for line, good in wording.verdict_lines(section, lang):
-            _paragraph(line, good)
+
+def _print(report: "Report", lang: str) -> None:
+    from pygpt.validation.sentences import (
+        claim_lines,
+        heading,
+        precision,
+        published_lines,
+        texts_note,
+        verdict_lines,
+        without_corpus,
+    )
+    from pygpt.validation.tables import loss_table, text_table
+
+    missing = without_corpus(report, lang)
+    if missing:
+        click.echo(missing, err=True)
+    for section in report.sections:
+        click.echo(click.style(heading(section, lang), bold=True) + "\n")
+        table(*loss_table(section, lang), left=(1,))
+        for text in (precision(lang), *published_lines(section, lang)):
+            paragraph(text)
+        for line in verdict_lines(section, lang):
+            paragraph(line.text, line.good is not False)
         click.echo()
-    for line, good in wording.claim_lines(found, lang):
-        _paragraph(line, good)
-    table = wording.text_table(found, lang)
-    if table[1]:
-        click.echo("\n" + click.style(say(lang, "texts"), bold=True) + "\n")
-        _print_table(table)
-        _paragraph(say(lang, "texts_note"))
-
-
-def _print_table(table: "Table") -> None:
-    header, rows = table
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    for row in [header, *rows]:
-        cells = [
-            c.ljust(w) if i < 2 and c[:1].isalpha() else c.rjust(w)
-            for i, (c, w) in enumerate(zip(row, widths, strict=True))
-        ]
-        click.echo("  " + "  ".join(cells).rstrip())
-
-
-def _paragraph(text: str, good: bool = True) -> None:
-    # Not narrower than a short sentence; a pipe has no width.
-    width = max(60, min(shutil.get_terminal_size((120, 24)).columns, 120))
-    click.echo(click.style(textwrap.fill(text, width, subsequent_indent="  "), fg=None if good else "red"))
+    for line in claim_lines(report, lang):
+        paragraph(line.text, line.good is not False)
+    texts = text_table(report, lang)
+    if texts.rows:
+        click.echo("\n" + click.style(tell(lang, "Texts"), bold=True) + "\n")
+        table(*texts)
+        paragraph(texts_note(lang))

@@ -33,6 +33,19 @@ class Message:
         """The sentence in one of LANGUAGES. Each text among its values is made plain and bounded."""
         return _in_language(self, lang, _LONGEST)
 
+    def __str__(self) -> str:
+        return _in_language(self, "en", None)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Several sentences as one value of another, with semicolons between them."""
+
+    messages: list[Message]
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.messages))
+
 
 def say(template: str, **values: object) -> Message:
     """A sentence with its values."""
@@ -64,11 +77,11 @@ def html_lang(lang: str) -> str:
 
 
 @cache
-def catalogue(lang: str) -> dict[str, str]:
-    """Every translation of a language; English has none."""
+def catalogue(lang: str, name: str = "*") -> dict[str, str]:
+    """Every translation of a language, or those of one file of it; English has none."""
     if lang == "en":
         return {}
-    files = sorted(path for path in (_CATALOGUES / lang).glob("*.toml") if path.name != _MARKS)
+    files = sorted(path for path in (_CATALOGUES / lang).glob(f"{name}.toml") if path.name != _MARKS)
     return {english: own for path in files for english, own in _read(path).items()}
 
 
@@ -95,6 +108,8 @@ class _Formatter(string.Formatter):
     def format_field(self, value: object, format_spec: str) -> str:
         if isinstance(value, Message | PygptError):
             return _in_language(value, self._lang, self._longest)
+        if isinstance(value, Listed):
+            return "; ".join(_in_language(message, self._lang, self._longest) for message in value.messages)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return plain(str(value), self._longest)
         return number(value, format_spec or (".4g" if isinstance(value, float) else "d"), self._lang)

@@ -13,7 +13,7 @@ from torch import Tensor
 from pygpt import generation, r_semantics
 from pygpt.determinism import reproducible
 from pygpt.models import CharacterModel, build_model, cross_entropy
-from pygpt.settings import ModelSettings
+from pygpt.settings import ModelSettings, PaddingRow
 from pygpt.trace import activations, gradients, weights
 from pygpt.vocabulary import Vocabulary
 
@@ -23,7 +23,7 @@ class Task:
     """One model's weights and inputs, all drawn from `seed`, in double precision, and what to do with them."""
 
     settings: ModelSettings
-    padding_row: str = "r"
+    padding_row: PaddingRow = "r"
     batch: int = 2
     length: int = 0
     """Characters in each window; 0 for a whole block."""

@@ -11,6 +11,7 @@ from pygpt import corpus, generation, r_semantics, training
 from pygpt.determinism import reproducible
 from pygpt.errors import PygptError
 from pygpt.models import CharacterModel, build_model, cross_entropy
+from pygpt.output.messages import say
 from pygpt.parity.recordings import Recording
 from pygpt.settings import TrainingSettings
 from pygpt.trace import activations, gradients, weights
@@ -62,8 +63,8 @@ def _replay_training(recording: Recording) -> Iterator[tuple[str, Tensor]]:
     )
     tokens, block_size = _stream(run), recording.model.block_size
     state = training.start(recording.model, settings)
-    train = corpus.windows(tokens[: run["train_tokens"]], block_size, "the stream's training part")
-    valid = corpus.windows(tokens[run["train_tokens"] :], block_size, "the stream's validation part")
+    train = corpus.windows(tokens[: run["train_tokens"]], block_size, say("the stream's training part"))
+    valid = corpus.windows(tokens[run["train_tokens"] :], block_size, say("the stream's validation part"))
     losses = [e.loss for e in training.fit(state, train, valid, settings) if isinstance(e, training.Step)]
     yield "step_losses", torch.tensor(losses, dtype=torch.float32)
     yield "train_loss", torch.tensor([e.train for e in state.history], dtype=torch.float32)

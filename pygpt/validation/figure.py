@@ -1,24 +1,22 @@
 """Figures 1 and 2 of the course with three sets of curves: the course's, R's, the run's; and the steps' losses."""
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from numpy.typing import NDArray
 
-from pygpt.errors import PygptError
 from pygpt.figures import smooth
-from pygpt.files import write_atomically
+from pygpt.output import saving
+from pygpt.output.messages import Message, number, say, tell
 from pygpt.validation.course import EPOCHS, PARTS, Losses
+from pygpt.validation.names import MODELS, SOURCES
+from pygpt.validation.names import PARTS as PART_NAMES
 from pygpt.validation.report import Report, Section
-from pygpt.validation.words import say
 
-KINDS = (".png", ".svg")
 _COLOURS = {"course": "tab:orange", "r": "tab:blue", "run": "black"}
 _LINES = {"train": "-", "valid": "--"}
 # The run is drawn over R with open marks, so that both are seen where they are the same.
@@ -26,48 +24,74 @@ _MARKS = {"course": "s", "r": "o", "run": "o"}
 _SIZES = {"course": 5, "r": 5, "run": 9}
 _SMOOTH_OVER = 50
 _POINTS = 600
+_DPI = 110
 
 
-def check_kind(path: Path) -> None:
-    """Raise PygptError where `path` ends in neither .png nor .svg."""
-    if path.suffix.lower() not in KINDS:
-        raise PygptError(f"--figure {path} must end in {' or '.join(KINDS)}: the ending says which picture to write")
+class _Numbers(ScalarFormatter):
+    """Ticks with the language's marks, as many decimals as matplotlib chooses."""
+
+    def __init__(self, lang: str) -> None:
+        super().__init__(useOffset=False)
+        self.set_scientific(False)
+        self._lang = lang
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        decimals = len(super().__call__(x, pos).partition(".")[2])
+        return number(x, f".{decimals}f", self._lang)
 
 
 def write(report: Report, path: Path, lang: str) -> None:
     """Write the figure.
 
     Raises:
-        PygptError: `path` has another ending, or cannot be written.
+        PygptError: `path` ends in neither .png nor .svg, or cannot be written.
     """
-    check_kind(path)
-    write_atomically(path, image(report, lang, path.suffix.lower().removeprefix(".")))
+    saving.save(_draw(report, lang), path, _DPI)
 
 
-def image(report: Report, lang: str, kind: str) -> bytes:
-    """The figure as `png` or `svg`: a row an exercise; loss, perplexity, losses of the steps."""
+def png(report: Report, lang: str) -> bytes:
+    """The figure as PNG."""
+    return saving.image(_draw(report, lang), dpi=_DPI)
+
+
+def in_words(report: Report, lang: str) -> str:
+    """What is to be seen in the figure, for those who cannot see it."""
+    return " ".join(line.render(lang) for section in report.sections for line in _section_words(section))
+
+
+def _draw(report: Report, lang: str) -> Figure:
+    """A row an exercise: loss, perplexity, losses of the steps."""
     rows = len(report.sections)
     figure = Figure(figsize=(14, 3.9 * rows + 0.5), layout="constrained")
     grid = figure.subplots(rows, 3, squeeze=False)
     for (loss, perplexity, steps), section in zip(grid, report.sections, strict=True):
-        _epochs(loss, section, lang, "loss", lambda x: x)
-        _epochs(perplexity, section, lang, "ppl", np.exp)
-        _steps(steps, section, lang)
+        _epochs(loss, section, lang, lambda x: x)
+        _label(loss, section, say("Loss"), say("epoch"), _UNIT, lang)
+        _epochs(perplexity, section, lang, np.exp)
+        _label(perplexity, section, say("Perplexity"), say("epoch"), say("perplexity"), lang)
+        width = _steps(steps, section, lang)
+        _label(steps, section, say("step losses, mean of {width} steps", width=width), say("step"), _UNIT, lang)
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
-    out = io.BytesIO()
-    # Neither a date nor random ids: the same results give the same bytes.
-    with matplotlib.rc_context({"svg.hashsalt": "pygpt"}):
-        figure.savefig(out, format=kind, dpi=110, metadata={"Date": None} if kind == "svg" else None)
-    return out.getvalue()
+    return figure
+
+
+_UNIT = say("cross entropy (nats per character)")
+
+
+def _label(axes: Axes, section: Section, title: Message, x: Message, y: Message, lang: str) -> None:
+    axes.set(
+        title=f"{MODELS[section.exercise.model].render(lang)}: {title.render(lang)}",
+        xlabel=x.render(lang),
+        ylabel=y.render(lang),
+    )
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(_Numbers(lang))
+    axes.grid(alpha=0.3)
 
 
 def _epochs(
-    axes: Axes,
-    section: Section,
-    lang: str,
-    quantity: str,
-    of_loss: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    axes: Axes, section: Section, lang: str, of_loss: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 ) -> None:
     e = section.exercise
     sources: dict[str, Losses] = {"course": e.published.losses, "r": e.recorded.losses}
@@ -84,45 +108,73 @@ def _epochs(
                 marker=_MARKS[source],
                 markersize=_SIZES[source],
                 markerfacecolor="none" if source == "run" else None,
-                label=f"{say(lang, source)}, {say(lang, part)}",
+                label=f"{SOURCES[source].render(lang)}, {PART_NAMES[part].render(lang)}",
             )
-    title = say(lang, quantity).capitalize()
-    axes.set(title=f"{say(lang, e.model)}: {title}", xlabel=say(lang, "epoch"))
-    axes.set_ylabel(say(lang, "loss_unit") if quantity == "loss" else say(lang, quantity))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(alpha=0.3)
 
 
-def _steps(axes: Axes, section: Section, lang: str) -> None:
+def _steps(axes: Axes, section: Section, lang: str) -> int:
+    """Draw as many steps as all sources have; over how many each point is a mean."""
     steps = {"r": section.exercise.recorded.steps}
     if section.attempt and section.attempt.steps:
         steps["run"] = section.attempt.steps
-    shown = min(map(len, steps.values()))
-    width = max(1, shown // _SMOOTH_OVER)
-    for source, losses in steps.items():
-        values, every = smooth(losses[:shown], width), max(1, shown // _POINTS)
-        line = ":" if source == "run" else "-"
+    length = min(map(len, steps.values()))
+    width = max(1, length // _SMOOTH_OVER)
+    curves = {source: smooth(losses[:length], width) for source, losses in steps.items()}
+    every = max(1, length // _POINTS)
+    for source, curve in curves.items():
         axes.plot(
-            np.arange(1, shown + 1)[::every],
-            values[::every],
-            line,
+            np.arange(1, length + 1)[::every],
+            curve[::every],
+            ":" if source == "run" else "-",
             color=_COLOURS[source],
             linewidth=2 if source == "run" else 1.5,
             alpha=1 if source == "run" else 0.7,
-            label=say(lang, source),
+            label=SOURCES[source].render(lang),
         )
     first = section.verdict.steps.first if section.verdict and section.verdict.steps else None
     if first:
-        axes.axvline(first, color="tab:red", linewidth=1, label=say(lang, "differs_from", n=first))
-    title = say(lang, "step_losses", width=width)
-    axes.set(title=f"{say(lang, section.exercise.model)}: {title}", xlabel=say(lang, "step"))
-    axes.set_ylabel(say(lang, "loss_unit"))
+        axes.axvline(first, color="tab:red", linewidth=1, label=tell(lang, "differs from step {n} on", n=first))
     # The first steps are far above the rest: without them the curves can be told apart.
-    settled = np.concatenate([smooth(losses[:shown], width)[shown // 10 :] for losses in steps.values()])
+    settled = np.concatenate([curve[length // 10 :] for curve in curves.values()])
     settled = settled[np.isfinite(settled)]
     if settled.size and np.ptp(settled) > 0:
         margin = 0.1 * np.ptp(settled)
         axes.set_ylim(settled.min() - margin, settled.max() + margin)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.grid(alpha=0.3)
     axes.legend(frameon=False)
+    return width
+
+
+def _section_words(section: Section) -> list[Message]:
+    e, verdict, r = section.exercise, section.verdict, section.exercise.recorded.losses
+    lines = [
+        say(
+            "Exercise {number}, {model}: loss and perplexity by epoch, then the losses of the steps. In {epochs} "
+            "epochs R's train loss goes from {train:.2f} to {train_end:.2f}, its validation loss from {valid:.2f} to "
+            "{valid_end:.2f}.",
+            number=e.number,
+            model=MODELS[e.model],
+            epochs=EPOCHS,
+            train=r[1, "train"],
+            train_end=r[EPOCHS, "train"],
+            valid=r[1, "valid"],
+            valid_end=r[EPOCHS, "valid"],
+        ),
+        say("Of the course's losses, {n} lie outside the 99% band around R's.", n=len(section.published_outside))
+        if section.published_outside
+        else say("The course's losses all lie inside the 99% band around R's."),
+    ]
+    if verdict and verdict.pairs:
+        lines.append(
+            say("Of the run's losses, {n} lie outside the band.", n=len(verdict.outside))
+            if verdict.outside
+            else say("The run's losses all lie inside the band.")
+        )
+    if verdict and verdict.steps:
+        lines.append(
+            say("The losses of the run's steps leave R's at step {n}.", n=verdict.steps.first)
+            if verdict.steps.first
+            else say("The losses of the run's steps lie on R's.")
+        )
+    return lines

@@ -1,23 +1,24 @@
 """Making an attempt of what a user brings: a run's folder, an R history, R weights, or nothing (200 steps)."""
 
-import csv
 import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from pygpt import checkpoints, corpus, training, weights
-from pygpt.checkpoints import HISTORY, STEPS, Run
+from pygpt.checkpoints import RunFolder
 from pygpt.corpus import SHAKESPEARE_SHA256, Corpus
 from pygpt.determinism import kernel_fingerprint, reproducible
 from pygpt.errors import PygptError
 from pygpt.generation import generate
+from pygpt.losses import STEPS, read_history, read_steps
 from pygpt.models import CharacterModel, build_model
+from pygpt.output.messages import Listed, say
 from pygpt.settings import ModelName, ModelSettings, TrainingSettings
-from pygpt.training import Step
+from pygpt.training import Epoch, Step
 from pygpt.validation.attempt import Attempt
 from pygpt.validation.course import (
     EPOCHS,
@@ -57,17 +58,8 @@ def from_run(folder: Path, same: bool) -> Attempt:
     """
     run = checkpoints.open_run(folder)
     _check_course(run)
-    try:
-        history = checkpoints.read_history(folder)
-        steps = checkpoints.read_steps(folder)
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise PygptError(f"{folder}: {HISTORY} or {STEPS} is damaged ({error})") from error
-    if [e.epoch for e in history] != list(range(1, EPOCHS + 1)):
-        go_on = f". Train on: train --resume --epochs {EPOCHS} --out {folder}" if len(history) < EPOCHS else ""
-        raise PygptError(f"{folder} has trained {len(history)} of the course's {EPOCHS} epochs{go_on}")
-    due = len(exercises()[run.model.model].recorded.steps)
-    if len(steps) != due:
-        raise PygptError(f"{folder}: {STEPS} has {len(steps)} steps; {EPOCHS} epochs of the course's text are {due}")
+    history, steps = read_history(folder), read_steps(folder)
+    _check_length(run, history, steps)
     network = checkpoints.load_model(run)
     losses: Losses = {(e.epoch, part): getattr(e, part) for e in history for part in ("train", "valid")}
     facts = {
@@ -148,7 +140,7 @@ def first_steps(model: ModelName, text: Corpus, same: bool, on_step: Callable[[]
                 losses.append(event.loss)
                 on_step()
     return Attempt(
-        name=f"--quick, seed {RECORDED_SEED}",
+        name=f"train --quick, seed {RECORDED_SEED}",
         model=model,
         due="identical" if same else "digits",
         steps=tuple(losses),
@@ -161,7 +153,7 @@ def course_windows(text: Corpus, vocabulary: Vocabulary) -> tuple[Tensor, Tensor
     """Windows (n, 65) to train and to validate on, as exercises 2 and 3 make them."""
     settings = TrainingSettings()
     parts = corpus.split(vocabulary.encode(text.text), settings.share, settings.train_share)
-    train, valid = (corpus.windows(part, ModelSettings().block_size, "the course's text") for part in parts)
+    train, valid = (corpus.windows(part, ModelSettings().block_size, say("the course's text")) for part in parts)
     return train, valid
 
 
@@ -181,26 +173,62 @@ def sample(network: CharacterModel, vocabulary: Vocabulary) -> str | None:
     """
     if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
         return None
-    prompt = vocabulary.encode(PROMPT, "the course's prompt").tolist()
+    prompt = vocabulary.encode(PROMPT, say("the course's prompt")).tolist()
     with reproducible():
         drawn = [row for (row,) in generate(network, prompt, TEXT_LENGTH, TEMPERATURE, (TEXT_SEED,))]
     return vocabulary.decode(drawn)
 
 
-def _check_course(run: Run) -> None:
+def _check_course(run: RunFolder) -> None:
     if run.provenance.get("corpus_sha256") != SHAKESPEARE_SHA256:
         raise PygptError(
-            f"{run.folder} was trained on another text than the course's ({run.training.corpus}, SHA-256 "
-            f"{run.provenance.get('corpus_sha256')}): its losses cannot be compared. Train with --corpus shakespeare."
+            "{folder} was trained on another text than the course's ({corpus}, SHA-256 {sha256}): its losses cannot be "
+            "compared. Train with --corpus shakespeare.",
+            folder=run.folder,
+            corpus=run.training.corpus,
+            sha256=run.provenance.get("corpus_sha256"),
         )
     course = dataclasses.asdict(ModelSettings(model=run.model.model)) | dataclasses.asdict(TrainingSettings())
     here = dataclasses.asdict(run.model) | dataclasses.asdict(run.training)
-    differ = [f"{k} is {here[k]}, not {v}" for k, v in course.items() if k not in _FREE and here[k] != v]
+    differ = [
+        say("{name} is {here}, not {course}", name=name, here=str(here[name]), course=str(value))
+        for name, value in course.items()
+        if name not in _FREE and here[name] != value
+    ]
     if differ:
-        raise PygptError(f"{run.folder} was trained with other settings than the course's: {'; '.join(differ)}")
+        raise PygptError(
+            "{folder} was trained with other settings than the course's: {differences}",
+            folder=run.folder,
+            differences=Listed(differ),
+        )
 
 
-def _is_recorded(run: Run, same: bool) -> bool:
+def _check_length(run: RunFolder, history: Sequence[Epoch], steps: Sequence[float]) -> None:
+    if len(history) < EPOCHS:
+        raise PygptError(
+            "{folder} has trained {n} of the course's {epochs} epochs. "
+            "Train on: train --resume --epochs {epochs} --out {folder}",
+            folder=run.folder,
+            n=len(history),
+            epochs=EPOCHS,
+        )
+    if [e.epoch for e in history] != list(range(1, EPOCHS + 1)):
+        raise PygptError(
+            "{folder} has trained {n} epochs, the course {epochs}", folder=run.folder, n=len(history), epochs=EPOCHS
+        )
+    due = len(exercises()[run.model.model].recorded.steps)
+    if len(steps) != due:
+        raise PygptError(
+            "{folder}: {file} has {n} steps; {epochs} epochs of the course's text are {due}",
+            folder=run.folder,
+            file=STEPS,
+            n=len(steps),
+            epochs=EPOCHS,
+            due=due,
+        )
+
+
+def _is_recorded(run: RunFolder, same: bool) -> bool:
     """Whether the run must be the recording's, bit for bit: its seed and settings, made with its kernels."""
     t = run.training
     return (
@@ -215,8 +243,11 @@ def _check_vocabulary_size(tensors: dict[str, Tensor], path: Path) -> None:
     rows, due = tensors.get("wte.weight"), ModelSettings().vocab_size
     if rows is not None and rows.dim() == 2 and len(rows) != due:
         raise PygptError(
-            f"{path} has a vocabulary of {len(rows)} rows, the course's text one of {due} (PAD included): "
-            "these weights were trained on another text"
+            "{path} has a vocabulary of {n} rows, the course's text one of {due} (PAD included): "
+            "these weights were trained on another text",
+            path=path,
+            n=len(rows),
+            due=due,
         )
 
 

@@ -11,6 +11,7 @@ import math
 from pathlib import Path
 
 from pygpt.errors import PygptError
+from pygpt.output.messages import Listed, Message, say
 from pygpt.validation.course import EPOCHS, KEYS, Losses
 
 _EPOCH = ("epoch", "epoca", "época", "epochs")
@@ -19,7 +20,6 @@ _WIDE = {
     "valid": ("valid", "loss_valid", "validacao", "validação", "valid_loss", "loss_validacao"),
 }
 _SET, _METRIC, _VALUE = ("set",), ("metric",), ("value", "loss")
-_EXPECTED = "epoch, train, valid (or Epoca, Loss_Treino, Loss_Valid; or set, metric, epoch, value)"
 
 _Line = tuple[int, dict[str, str]]
 
@@ -34,20 +34,35 @@ def read_luz_history(path: Path) -> tuple[Losses, int]:
     header, lines = _table(path)
     losses: Losses = {}
     texts: list[str] = []
-    for number, part, epoch_text, loss_text in _cells(path, header, lines):
-        where = f"{path}, line {number}"
-        epoch = _number(epoch_text, f"{where}, the epoch")
-        loss = _number(loss_text, f"{where}, {part}")
+    for line, part, epoch_text, loss_text in _cells(path, header, lines):
+        epoch = _number(epoch_text, say("{path}, line {line}, the epoch", path=path, line=line))
+        loss = _number(loss_text, say("{path}, line {line}, {column}", path=path, line=line, column=part))
         key = (int(epoch), part)
         if epoch != int(epoch) or key not in KEYS:
-            raise PygptError(f"{where}: epoch {epoch_text}; the course trains {EPOCHS} epochs, numbered from 1")
+            raise PygptError(
+                "{path}, line {line}: epoch {epoch}; the course trains {epochs} epochs, numbered from 1",
+                path=path,
+                line=line,
+                epoch=epoch_text,
+                epochs=EPOCHS,
+            )
         if key in losses:
-            raise PygptError(f"{where}: epoch {key[0]} has a second {part} loss")
+            raise PygptError(
+                "{path}, line {line}: epoch {epoch} has a second {part} loss",
+                path=path,
+                line=line,
+                epoch=key[0],
+                part=part,
+            )
         losses[key] = loss
         texts.append(loss_text)
-    missing = [f"{part} of epoch {epoch}" for epoch, part in KEYS if (epoch, part) not in losses]
+    missing = [
+        say("{part} of epoch {epoch}", part=part, epoch=epoch) for epoch, part in KEYS if (epoch, part) not in losses
+    ]
     if missing:
-        raise PygptError(f"{path} lacks {', '.join(missing)}: the course trains {EPOCHS} epochs")
+        raise PygptError(
+            "{path} lacks {losses}: the course trains {epochs} epochs", path=path, losses=Listed(missing), epochs=EPOCHS
+        )
     return losses, max(map(_decimals, texts))
 
 
@@ -55,7 +70,7 @@ def _table(path: Path) -> tuple[list[str], list[_Line]]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise PygptError(f"cannot read {path}: {error.strerror}") from error
+        raise PygptError("cannot read {path}: {why}", path=path, why=error.strerror) from error
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -65,51 +80,72 @@ def _table(path: Path) -> tuple[list[str], list[_Line]]:
     try:
         rows = [(number, row) for number, row in enumerate(reader, 1) if row]
     except csv.Error as error:
-        raise PygptError(f"{path} is not a CSV file: {error}") from error
+        raise PygptError("{path} is not a CSV file: {why}", path=path, why=error) from error
     if not rows:
-        raise PygptError(f"{path} is empty")
+        raise PygptError("{path} is empty", path=path)
     header = [name.strip().lower() for name in rows[0][1]]
     if len(header) == 1:
         raise PygptError(
-            f"{path}: one column only, {rows[0][1][0]!r}. Separate the columns by , (write.csv) or ; (write.csv2)"
+            "{path}: one column only, {name!r}. Separate the columns by , (write.csv) or ; (write.csv2)",
+            path=path,
+            name=rows[0][1][0],
         )
     for number, row in rows[1:]:
         if len(row) != len(header):
             raise PygptError(
-                f"{path}, line {number}: {len(row)} fields under {len(header)} columns. "
-                "Decimal commas need ; between the columns (write.csv2)"
+                "{path}, line {line}: {n} fields under {columns} columns. "
+                "Decimal commas need ; between the columns (write.csv2)",
+                path=path,
+                line=number,
+                n=len(row),
+                columns=len(header),
             )
     return header, [(number, dict(zip(header, row, strict=True))) for number, row in rows[1:]]
 
 
 def _cells(path: Path, header: list[str], lines: list[_Line]) -> list[tuple[int, str, str, str]]:
     """Line number, part, epoch and loss of every loss in the table."""
-    epoch, kind, value = (_find(header, names) for names in (_EPOCH, _SET, _VALUE))
+    epoch, kind, value = (_find(path, header, names) for names in (_EPOCH, _SET, _VALUE))
     if epoch and kind and value:
-        metric = _find(header, _METRIC)
+        metric = _find(path, header, _METRIC)
         kept = [(n, line) for n, line in lines if metric is None or line[metric].strip().lower() == "loss"]
         for number, line in kept:
             if line[kind].strip().lower() not in _WIDE:
-                raise PygptError(f"{path}, line {number}: set {line[kind]!r} is neither train nor valid")
+                raise PygptError(
+                    "{path}, line {line}: set {name!r} is neither train nor valid",
+                    path=path,
+                    line=number,
+                    name=line[kind],
+                )
         return [(n, line[kind].strip().lower(), line[epoch], line[value]) for n, line in kept]
-    columns = {part: _find(header, names) for part, names in _WIDE.items()}
+    columns = {part: _find(path, header, names) for part, names in _WIDE.items()}
     if not epoch or not all(columns.values()):
-        raise PygptError(f"{path} has the columns {', '.join(map(repr, header))}; expected are {_EXPECTED}")
+        raise PygptError(
+            "{path} has the columns {columns}; expected are epoch, train, valid (or Epoca, Loss_Treino, Loss_Valid; or "
+            "set, metric, epoch, value)",
+            path=path,
+            columns=", ".join(map(repr, header)),
+        )
     return [(n, part, line[epoch], line[name]) for n, line in lines for part, name in columns.items() if name]
 
 
-def _find(header: list[str], names: tuple[str, ...]) -> str | None:
-    return next((name for name in header if name in names), None)
+def _find(path: Path, header: list[str], names: tuple[str, ...]) -> str | None:
+    columns = [name for name in header if name in names]
+    if len(columns) > 1:
+        raise PygptError(
+            "{path} has the columns {columns}, which say the same: keep one", path=path, columns=", ".join(columns)
+        )
+    return columns[0] if columns else None
 
 
-def _number(text: str, where: str) -> float:
+def _number(text: str, where: Message) -> float:
     try:
         # Python reads 1_7 as 17; nobody writes losses so.
         number = float(text.strip().replace(",", ".").replace("_", "?"))
     except ValueError as error:
-        raise PygptError(f"{where}: {text!r} is not a number") from error
+        raise PygptError("{where}: {text!r} is not a number", where=where, text=text) from error
     if not math.isfinite(number):
-        raise PygptError(f"{where}: {text!r} is not a finite number")
+        raise PygptError("{where}: {text!r} is not a finite number", where=where, text=text)
     return number
 
 

@@ -1,8 +1,8 @@
-"""A report: everything that was found, as data (`to_json`); `wording` and `html` put it into words."""
+"""A report as data; `sentences`, `tables`, `figure` and `page` show it."""
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 import pygpt
 from pygpt.corpus import Corpus
 from pygpt.determinism import reproducible
+from pygpt.errors import PygptError
 from pygpt.models import build_model
 from pygpt.settings import ModelName, ModelSettings, TrainingSettings
 from pygpt.validation.attempt import Attempt
@@ -37,6 +38,11 @@ class Section:
         """The (epoch, part) whose published loss lies outside the band around R's."""
         return [key for key in KEYS if not self.exercise.inside(key, self.exercise.published.losses[key])]
 
+    @property
+    def has_losses(self) -> bool:
+        """Whether there is an attempt with losses of epochs."""
+        return self.attempt is not None and bool(self.attempt.losses)
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -58,7 +64,15 @@ class Effect:
 
 @dataclass(frozen=True)
 class Report:
-    """All that was found. `good` is None where nothing was validated."""
+    """One or both exercises, judged.
+
+    Attributes:
+        floors: None where the course's text is not at hand.
+        effects: by model.
+        same_kernels: whether this processor computes with the recording's kernels.
+        corpus_sha256: of the course's text, None where it is not at hand.
+        no_corpus: why it is not.
+    """
 
     sections: tuple[Section, ...]
     samples: tuple[Sample, ...]
@@ -66,10 +80,11 @@ class Report:
     effects: dict[str, Effect]
     same_kernels: bool
     corpus_sha256: str | None
+    no_corpus: PygptError | None
 
     @property
     def good(self) -> bool | None:
-        """Whether every verdict is good and exercise 3's model sees one character alone."""
+        """Whether every verdict is good and exercise 3's model sees one character alone; None without an attempt."""
         verdicts = [s.verdict.good for s in self.sections if s.verdict]
         return all(verdicts) and self.claim_holds if verdicts else None
 
@@ -78,32 +93,36 @@ class Report:
         """Whether the model without attention depends on the present character and its place alone."""
         return self.effects["gpt_noattn"].change == 0
 
-    @property
-    def shows_exercise_3(self) -> bool:
-        """Whether floors and claim belong into the report."""
-        return any(s.exercise.model == "gpt_noattn" for s in self.sections)
 
-
-def build(attempts: Sequence[Attempt], models: Sequence[str], corpus: Corpus | None, same_kernels: bool) -> Report:
+def build(
+    attempts: Sequence[Attempt],
+    models: Collection[ModelName],
+    corpus: Corpus | None,
+    same_kernels: bool,
+    no_corpus: PygptError | None = None,
+) -> Report:
     """Judge the attempts, each beside the course's results and R's.
 
     Args:
         attempts: at most one a model.
-        models: whose exercises to show; without an attempt, the course stands beside R alone.
+        models: whose exercises to report; without an attempt, the course stands beside R alone.
         corpus: the course's text; None leaves floors and known words out.
+        no_corpus: why it is None.
     """
     by_model = {attempt.model: attempt for attempt in attempts}
-    shown = [e for e in exercises().values() if e.model in models]
-    sections = [Section(e, by_model.get(e.model), None) for e in shown]
-    judged = [dataclasses.replace(s, verdict=judge(s.exercise, s.attempt)) if s.attempt else s for s in sections]
     return Report(
-        sections=tuple(judged),
+        sections=tuple(_section(e, by_model.get(e.model)) for e in exercises().values() if e.model in models),
         samples=tuple(_samples(attempts, corpus)),
         floors=_floors(corpus),
         effects={model: _effect(model, by_model.get(model)) for model in exercises()},
         same_kernels=same_kernels,
         corpus_sha256=corpus.sha256 if corpus else None,
+        no_corpus=no_corpus,
     )
+
+
+def _section(exercise: Exercise, attempt: Attempt | None) -> Section:
+    return Section(exercise, attempt, judge(exercise, attempt) if attempt else None)
 
 
 def _samples(attempts: Sequence[Attempt], corpus: Corpus | None) -> list[Sample]:
@@ -112,12 +131,12 @@ def _samples(attempts: Sequence[Attempt], corpus: Corpus | None) -> list[Sample]
     def sample(source: str, model: ModelName | None, text: str) -> Sample:
         return Sample(source, model, text, None if known is None else measure(text, known))
 
-    found = [sample("corpus", None, corpus.text)] if corpus else []
+    samples = [sample("corpus", None, corpus.text)] if corpus else []
     for model, exercise in exercises().items():
-        found.append(sample("course", model, exercise.published.text))
-        found.append(sample("r", model, exercise.recorded.text))
-        found += [sample("run", model, a.text) for a in attempts if a.model == model and a.text is not None]
-    return found
+        samples.append(sample("course", model, exercise.published.text))
+        samples.append(sample("r", model, exercise.recorded.text))
+        samples += [sample("run", model, a.text) for a in attempts if a.model == model and a.text is not None]
+    return samples
 
 
 def _floors(corpus: Corpus | None) -> Floors | None:
@@ -139,23 +158,25 @@ def _effect(model: ModelName, attempt: Attempt | None) -> Effect:
 
 
 def to_json(report: Report) -> dict[str, Any]:
-    """The report for programs: numbers as they are, null where a number is not finite."""
-    found: dict[str, Any] = _finite(
-        {
-            "format": FORMAT,
-            "good": report.good,
-            "exercises": [_section_json(s) for s in report.sections],
-            "texts": [
-                {"source": s.source, "model": s.model, "prompt": PROMPT if s.model else None,
-                 "text": s.text if s.model else None, "facts": _facts_json(s.facts)}
-                for s in report.samples
-            ],
-            "floors": dataclasses.asdict(report.floors) if report.floors else None,
-            "effect_of_other_characters": {m: dataclasses.asdict(e) for m, e in report.effects.items()},
-            "provenance": provenance(report),
-        }
-    )  # fmt: skip
-    return found
+    """The report for programs, format 1: numbers as they are."""
+    return {
+        "format": FORMAT,
+        "good": report.good,
+        "exercises": [_section_json(s) for s in report.sections],
+        "texts": [
+            {
+                "source": s.source,
+                "model": s.model,
+                "prompt": PROMPT if s.model else None,
+                "text": s.text if s.model else None,
+                "facts": _facts_json(s.facts),
+            }
+            for s in report.samples
+        ],
+        "floors": dataclasses.asdict(report.floors) if report.floors else None,
+        "effect_of_other_characters": {m: dataclasses.asdict(e) for m, e in report.effects.items()},
+        "provenance": provenance(report),
+    }
 
 
 def provenance(report: Report) -> dict[str, Any]:
@@ -206,8 +227,8 @@ def _loss_json(section: Section, key: tuple[int, str]) -> dict[str, Any]:
 
 
 def _verdict_json(verdict: Verdict) -> dict[str, Any]:
-    def agreement(found: Agreement | None) -> dict[str, Any] | None:
-        return dataclasses.asdict(found) if found else None
+    def agreement(a: Agreement | None) -> dict[str, Any] | None:
+        return dataclasses.asdict(a) if a else None
 
     return {
         "kind": verdict.kind,
@@ -230,11 +251,3 @@ def _facts_json(facts: TextFacts | None) -> dict[str, Any] | None:
 def perplexity(loss: float) -> float:
     """exp(loss), infinite where that is too large for a number."""
     return math.exp(loss) if loss < 700 else math.inf if loss == loss else math.nan
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

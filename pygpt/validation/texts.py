@@ -56,12 +56,12 @@ def is_speaker(line: str) -> bool:
 
 def measure(text: str, known: Iterable[str]) -> TextFacts:
     """Count a text; `known` are the corpus's words."""
-    found, vocabulary = words(text), frozenset(known)
+    its_words, vocabulary = words(text), frozenset(known)
     lines = [line for line in text.split("\n") if line.strip()]
     return TextFacts(
-        words=len(found),
-        known=sum(word in vocabulary for word in found),
-        letters=sum(map(len, found)),
+        words=len(its_words),
+        known=sum(word in vocabulary for word in its_words),
+        letters=sum(map(len, its_words)),
         lines=len(lines),
         speakers=sum(map(is_speaker, lines)),
     )

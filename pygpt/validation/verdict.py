@@ -1,5 +1,6 @@
 """How well losses agree with the recorded ones, and whether that is as good as it should be."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -66,8 +67,8 @@ class Verdict:
     @property
     def digits(self) -> int | None:
         """Decimals to which all agrees, where the verdict is `digits`."""
-        found = [a.digits for a in (self.steps, self.losses) if a and a.digits is not None]
-        return min(found) if self.kind == "digits" and found else None
+        digits = [a.digits for a in (self.steps, self.losses) if a and a.digits is not None]
+        return min(digits) if self.kind == "digits" and digits else None
 
 
 def compare(here: Sequence[float], recorded: Sequence[float], decimals: int | None = None) -> Agreement:
@@ -106,13 +107,13 @@ def judge(exercise: Exercise, attempt: Attempt) -> Verdict:
         losses = compare([attempt.losses[key] for key in pairs], there, attempt.decimals)
     same = None if attempt.weights_sha256 is None else attempt.weights_sha256 == exercise.recorded.weights_sha256
     outside = tuple(key for key in pairs if not exercise.inside(key, attempt.losses[key]))
-    found = Verdict(steps, losses, pairs, same, outside, good=False)
-    good = found.kind == "identical"
+    verdict = Verdict(steps, losses, pairs, same, outside, good=False)
+    good = verdict.kind == "identical"
     if attempt.due != "identical":
-        good |= found.kind == "digits"
+        good |= verdict.kind == "digits"
     if attempt.due == "band":
         good |= bool(pairs) and not outside
-    return Verdict(steps, losses, pairs, same, outside, good)
+    return dataclasses.replace(verdict, good=good)
 
 
 def _half_unit(decimals: int) -> float:

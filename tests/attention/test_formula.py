@@ -35,8 +35,8 @@ def _drawn(
 def test_the_last_equation_is_pytorchs_multi_head_attention(**shapes: Any) -> None:
     module, X, heads, X_of_heads = _drawn(**shapes)
     expected, W = attend_as_gpt(module, X.unsqueeze(0))
-    found = formula.multi_head(X_of_heads, heads) + (module.out_proj.bias if shapes["bias"] else 0.0)
-    torch.testing.assert_close(found, expected[0], rtol=0, atol=1e-12)
+    by_sums = formula.multi_head(X_of_heads, heads) + (module.out_proj.bias if shapes["bias"] else 0.0)
+    torch.testing.assert_close(by_sums, expected[0], rtol=0, atol=1e-12)
     for h, head in enumerate(heads):
         torch.testing.assert_close(formula.weights(X_of_heads, head), W[0, h], rtol=0, atol=1e-12)
 

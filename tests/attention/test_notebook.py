@@ -1,11 +1,7 @@
-"""The ladder against the notebook's numbers, and each rung against the one before."""
-
-import dataclasses
-from collections.abc import Callable
+"""The rungs against the notebook's numbers, and each against the one before."""
 
 import pytest
 import torch
-from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,10 +10,8 @@ from pygpt.attention import rungs as attention
 from pygpt.errors import PygptError
 
 NOTEBOOK = attention_notebook.read_notebook()
-COMPUTED = {name: value for _, found in attention_notebook.climb(NOTEBOOK) for name, value in found.items()}
+COMPUTED = {name: value for _, rung in attention_notebook.climb(NOTEBOOK) for name, value in rung.items()}
 MASKS = ("dropout_of_ones", "dropout_of_weights")
-
-Cli = Callable[..., Result]
 
 
 @pytest.fixture(autouse=True)
@@ -159,9 +153,9 @@ def test_both_ways_of_masking_give_the_same_weights() -> None:
 def test_the_last_token_sees_all_so_that_causal_attention_gives_it_what_v2_does() -> None:
     v2, causal, x = attention.SelfAttentionV2(3, 2), attention.CausalAttention(3, 2, 6, 0.0), torch.randn(5, 3)
     causal.load_state_dict(v2.state_dict() | {"mask": causal.mask})
-    found = causal(x.unsqueeze(0))[0]
-    torch.testing.assert_close(found[-1], v2(x)[-1])
-    assert not torch.allclose(found[:-1], v2(x)[:-1])
+    contexts = causal(x.unsqueeze(0))[0]
+    torch.testing.assert_close(contexts[-1], v2(x)[-1])
+    assert not torch.allclose(contexts[:-1], v2(x)[:-1])
 
 
 def test_multi_head_with_the_wrappers_heads_and_nothing_to_mix_is_the_wrapper() -> None:
@@ -186,8 +180,8 @@ def test_last_rung_pytorchs_module_with_the_same_weights_gives_the_same_output(
     d = heads * d_k
     before = attention.MultiHeadAttention(d, d, n, 0.0, heads, qkv_bias=bias).double()
     x = torch.randn(batch, n, d, dtype=torch.float64)
-    found, weights = attention.attend_as_gpt(attention.to_torch(before), x)
-    torch.testing.assert_close(found, before(x), rtol=0, atol=1e-12)
+    contexts, weights = attention.attend_as_gpt(attention.to_torch(before), x)
+    torch.testing.assert_close(contexts, before(x), rtol=0, atol=1e-12)
     assert weights.shape == (batch, heads, n, n)
 
 
@@ -223,32 +217,3 @@ def test_bad_shapes_are_named() -> None:
         attention.to_torch(attention.MultiHeadAttention(3, 2, 6, 0.0, num_heads=2))
     with pytest.raises(PygptError, match=r"got \(6, 3\)"):
         attention.attend_as_gpt(torch.nn.MultiheadAttention(3, 1), torch.ones(6, 3))
-
-
-# --- The command ---
-
-
-def test_ladder_prints_every_result_beside_the_notebooks(cli: Cli) -> None:
-    result = cli("ladder")
-    assert result.exit_code == 0
-    assert "60 of 60 results agree" in result.output
-    assert all(f"   {name}: " in result.output for name in NOTEBOOK.printed)
-    assert "self_attention_v1: shape 6 x 2; sa_v1(inputs) in cell 28, seed 123: agrees" in result.output
-    assert "0.2996 0.8053    0.2996 0.8053" in result.output
-
-
-def test_ladder_in_a_narrow_terminal_puts_one_above_the_other(cli: Cli) -> None:
-    result = cli("ladder", env={"COLUMNS": "60"})
-    assert max(map(len, result.output.splitlines())) <= 60
-    assert "60 of 60" in result.output
-
-
-def test_ladder_exits_with_1_where_a_number_differs(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = NOTEBOOK.printed["self_attention_v1"]
-    wrong = dataclasses.replace(right, values=right.values + 1e-3)
-    altered = dataclasses.replace(NOTEBOOK, printed=NOTEBOOK.printed | {"self_attention_v1": wrong})
-    monkeypatch.setattr(attention_notebook, "read_notebook", lambda: altered)
-    result = cli("ladder")
-    assert result.exit_code == 1
-    assert "sa_v1(inputs) in cell 28, seed 123: DIFFERS" in result.output
-    assert "59 of 60" in result.output

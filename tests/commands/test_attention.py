@@ -33,8 +33,8 @@ def numbers(cli: Cli, run_of: RunOf, tmp_path_factory: pytest.TempPathFactory) -
     """The JSON of TEXT, with position 5."""
     path = tmp_path_factory.mktemp("attention") / "numbers.json"
     assert cli("attention", "--run", run_of("gpt"), "--text", TEXT, "--position", 5, "--json", path).exit_code == 0
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
 
 
 @pytest.fixture
@@ -83,15 +83,15 @@ def test_without_queries_the_past_counts_evenly(
             weights[f"MH.{j}.in_proj_bias"][:16] = 0
 
     run = open_run(altered(no_queries))
-    shown = attention_view.view(load_model(run), run.vocabulary, TEXT)
+    attended = attention_view.view(load_model(run), run.vocabulary, TEXT)
     even = np.tril(np.ones((12, 12))) / np.arange(1, 13)[:, None]
-    assert np.allclose(shown.weights, even, atol=1e-6)
+    assert np.allclose(attended.weights, even, atol=1e-6)
 
 
 def test_a_length_is_that_of_what_one_head_adds(run_of: RunOf) -> None:
     run = open_run(run_of("gpt"))
     model = load_model(run)
-    shown = attention_view.view(model, run.vocabulary, TEXT)
+    attended = attention_view.view(model, run.vocabulary, TEXT)
     seen: dict[str, torch.Tensor] = {}
     handle = model.attention(0).register_forward_pre_hook(lambda _, inputs: seen.update(x=inputs[0]))
     with torch.no_grad():
@@ -106,17 +106,17 @@ def test_a_length_is_that_of_what_one_head_adds(run_of: RunOf) -> None:
         part.out_proj.weight.data, part.out_proj.bias.data = kept, torch.zeros(16)
         with torch.no_grad():
             alone = [part(x, x, x)[0].norm().item() for x in seen["x"].split(1)]
-        assert np.allclose(shown.lengths[0, head], shown.weights[0, head] * np.array(alone), rtol=1e-4, atol=1e-7)
+        assert np.allclose(attended.lengths[0, head], attended.weights[0, head] * np.array(alone), rtol=1e-4, atol=1e-7)
 
 
 def test_largest_contributions_are_sorted_and_complete(numbers: dict[str, Any]) -> None:
     for head in numbers["heads"]:
-        found = [c for c in numbers["largest"] if (c["layer"], c["head"]) == (head["layer"], head["head"])]
-        assert sorted(c["key"] for c in found) == [1, 2, 3, 4, 5]
-        weights = [c["weight"] for c in found]
+        contributions = [c for c in numbers["largest"] if (c["layer"], c["head"]) == (head["layer"], head["head"])]
+        assert sorted(c["key"] for c in contributions) == [1, 2, 3, 4, 5]
+        weights = [c["weight"] for c in contributions]
         assert weights == sorted(weights, reverse=True)
         assert sum(weights) == pytest.approx(1, abs=1e-6)
-        for c in found:
+        for c in contributions:
             assert c["character"] == TEXT[c["key"] - 1]
             assert c["weight"] == head["weights"][4][c["key"] - 1]
             assert c["length"] == head["lengths"][4][c["key"] - 1]
@@ -184,11 +184,19 @@ def test_position_shows_its_largest_contributions(cli: Cli, run_of: RunOf, numbe
 
 def test_position_of_a_long_text_sums_up_the_rest(cli: Cli, run_of: RunOf) -> None:
     result = cli("attention", "--run", run_of("gpt"), "--text", "abcdefghijklmnop", "--position", 16)
-    listed = [float(line.split()[2]) for line in result.stdout.splitlines() if re.match(r" +\d+ [a-p] ", line)]
+    listed = [float(line.split()[2]) for line in result.stdout.splitlines() if re.match(r" +\d+ +[a-p] ", line)]
     rest = [float(r) for r in re.findall(r"and 6 more, together (\d\.\d+)", result.stdout)]
     assert (len(listed), len(rest)) == (40, 4)
     for head in range(4):
         assert sum(listed[10 * head : 10 * head + 10]) + rest[head] == pytest.approx(1, abs=1e-3)
+
+
+def test_position_fits_a_narrow_terminal(cli: Cli, run_of: RunOf) -> None:
+    result = cli(
+        "attention", "--run", run_of("gpt"), "--text", "abcdefghijklmnop", "--position", 16, env={"COLUMNS": "30"}
+    )
+    assert max(map(len, result.stdout.splitlines())) <= 30
+    assert len(re.findall(r"\d\.\d{4} +\d+\.\d{3}", result.stdout)) == 40  # no number is folded
 
 
 def test_in_the_c_locale_all_is_ascii(run_of: RunOf, environment: dict[str, str]) -> None:
@@ -212,20 +220,20 @@ def test_visible(character: str, encoding: str | None, sign: str) -> None:
 # --- A text longer than the block ---
 
 
-def test_a_text_longer_than_the_block_is_said_and_its_last_block_shown(
+def test_a_text_longer_than_the_block_is_said_and_its_last_block_taken(
     cli: Cli, run_of: RunOf, tmp_path: Path
 ) -> None:  # fmt: skip
     long, last = tmp_path / "long.json", tmp_path / "last.json"
     result = cli("attention", "--run", run_of("gpt"), "--text", "Farewell, " + "abcdefghijklmnop", "--json", long)
     assert result.exit_code == 0
     assert result.stderr == (
-        "The text has 26 characters, the model sees 16 (block_size): the last 16 are shown, "
+        "The text has 26 characters, the model sees 16 (block_size): the last 16 are taken, "
         "and position 1 is character 11.\n"
     )
     assert cli("attention", "--run", run_of("gpt"), "--text", "abcdefghijklmnop", "--json", last).stderr == ""
-    found, expected = json.loads(long.read_text()), json.loads(last.read_text())
-    assert (found["text"], found["left_out"], expected["left_out"]) == ("abcdefghijklmnop", 10, 0)
-    assert found["heads"] == expected["heads"]
+    of_long, of_last = json.loads(long.read_text()), json.loads(last.read_text())
+    assert (of_long["text"], of_long["left_out"], of_last["left_out"]) == ("abcdefghijklmnop", 10, 0)
+    assert of_long["heads"] == of_last["heads"]
 
 
 # --- What is refused ---
@@ -285,6 +293,78 @@ def test_a_folder_without_a_run_and_a_full_disk_are_refused(
     for option, name in (("--json", "a.json"), ("--csv", "a.csv"), ("--out", "a.png")):
         refused(cli("attention", "--run", run, option, tmp_path / name), f"cannot write {tmp_path / name}", "No space")
     assert not list(tmp_path.iterdir())
+
+
+# --- In Portuguese ---
+
+
+def test_portuguese_says_the_same_numbers(cli: Cli, run_of: RunOf) -> None:
+    for position in ([], ["--position", 5]):
+        arguments = ["attention", "--run", run_of("gpt"), "--text", TEXT, *position]
+        english, portuguese = cli(*arguments).stdout, cli(*arguments, "--lang", "pt").stdout
+        assert cli(*arguments, env={"PYGPT_LANG": "pt"}).stdout == portuguese
+        assert re.findall(r"^camada (\d), cabeça (\d)$", portuguese, re.MULTILINE) == re.findall(
+            r"^layer (\d), head (\d)$", english, re.MULTILINE
+        )
+        assert not re.search(r"\d\.\d|layer|head|weight|query", portuguese)
+        marks = str.maketrans(".,", ",.")
+        numbers = [[line.split()[2:] for line in text.splitlines() if re.match(r" +\d", line)]
+                   for text in (english.translate(marks) if position else english, portuguese)]  # fmt: skip
+        assert numbers[0] == numbers[1]
+        assert numbers[0]
+
+
+def test_portuguese_leaves_the_files_as_they_are(cli: Cli, run_of: RunOf, tmp_path: Path) -> None:
+    for lang in ("en", "pt"):
+        files = ("--json", tmp_path / f"{lang}.json", "--csv", tmp_path / f"{lang}.csv")
+        result = cli("attention", "--run", run_of("gpt"), "--text", TEXT, "--position", 5, *files, "--lang", lang)
+        assert result.exit_code == 0
+    for kind in ("json", "csv"):
+        assert (tmp_path / f"pt.{kind}").read_bytes() == (tmp_path / f"en.{kind}").read_bytes()
+
+
+def test_portuguese_says_what_is_cut_off_and_written(cli: Cli, run_of: RunOf, tmp_path: Path) -> None:
+    arguments = ("--text", "Farewell, " + "abcdefghijklmnop", "--out", tmp_path / "a.svg", "--lang", "pt")
+    result = cli("attention", "--run", run_of("gpt"), *arguments)
+    assert result.stderr == (
+        "O texto tem 26 caracteres e o modelo vê 16 (block_size): são tomados os últimos 16, "
+        "e a posição 1 é o caractere 11.\n"
+    )
+    assert result.stdout == f"gravado: {tmp_path / 'a.svg'}\n"
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments", "words"),
+    [
+        ("gpt_noattn", ["--text", "abc"], "não tem atenção, portanto não há pesos a mostrar"),
+        ("gpt", ["--text", ""], "o texto está vazio"),
+        ("gpt", ["--text", "abc", "--position", "4"], "as posições dele vão de 1 a 3"),
+    ],
+)
+def test_errors_are_told_in_portuguese(
+    cli: Cli, run_of: RunOf, model: str, arguments: list[str], words: str
+) -> None:  # fmt: skip
+    result = cli("attention", "--run", run_of(model), *arguments, "--lang", "pt")
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (
+            "attention",
+            ["Mostra os pesos de atenção", "Sem --out, eles são impressos", "Pasta da execução.", "Exemplo: "],
+        ),
+        ("ladder", ["degrau por degrau", "na ordem do cálculo", "Código de saída 0", "Exemplo: "]),
+    ],
+)
+@pytest.mark.parametrize("order", [["--lang", "pt", "--help"], ["--help", "--lang=pt"]])
+def test_help_in_portuguese(cli: Cli, command: str, words: list[str], order: list[str]) -> None:
+    text = " ".join(cli(command, *order).stdout.split())
+    assert not [w for w in words if w not in text]
+    for english in ("Show the", "weights", "Climb", "Example", "Write", "Folder", "Exit code"):
+        assert english not in text
 
 
 @pytest.mark.parametrize("command", ["attention", "ladder"])

@@ -9,7 +9,7 @@ import torch
 from click.testing import Result
 
 from pygpt import checkpoints, training
-from pygpt.checkpoints import Run
+from pygpt.checkpoints import RunFolder
 from pygpt.corpus import SHAKESPEARE_SHA256
 from pygpt.settings import ModelSettings, TrainingSettings
 from pygpt.training import Epoch
@@ -35,7 +35,7 @@ def a_run(
     recorded = exercises()[model].recorded
     training_settings = TrainingSettings(threads=1, **settings)  # type: ignore[arg-type]
     model_settings = ModelSettings(model=model, **(shape or {}))  # type: ignore[arg-type]
-    run = Run(folder, model_settings, training_settings, checkpoints.provenance(sha256, 301_092, 33_398),
+    run = RunFolder(folder, model_settings, training_settings, checkpoints.provenance(sha256, 301_092, 33_398),
               Vocabulary(CHARACTERS, "icu"))  # fmt: skip
     state = training.start(model_settings, training_settings)
     losses = recorded.losses

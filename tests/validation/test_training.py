@@ -1,18 +1,18 @@
-"""`validate` without a result of one's own: it trains, whole or 200 steps."""
+"""`validate train`: whole, or 200 steps."""
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
 
-from pygpt import training
-from pygpt.checkpoints import RESUME, Run
+from pygpt import runs, training
+from pygpt.checkpoints import RESUME, RunFolder
 from pygpt.corpus import Corpus
 from pygpt.settings import ModelSettings, TrainingSettings
 from pygpt.validation import gather
-from tests.validation.helpers import Cli, a_run
+from tests.validation.helpers import Cli, a_run, refused
 
 
 @pytest.mark.parametrize("padding_row", ["r", "corrected"])
@@ -26,7 +26,7 @@ def test_quick(
         return begin(model, dataclasses.replace(settings, padding_row=padding_row))
 
     monkeypatch.setattr(training, "start", start)
-    result = cli("validate", "--quick", "--model", "gpt_noattn", "--json", tmp_path / "r.json")
+    result = cli("validate", "train", "--quick", "--model", "gpt_noattn", "--json", tmp_path / "r.json")
     steps = json.loads((tmp_path / "r.json").read_text())["exercises"][0]["verdict"]["steps"]
     assert steps["compared"] == 12
     if padding_row == "corrected":  # R's slip in the embedding is what the recording can tell
@@ -41,7 +41,7 @@ def test_quick(
 def test_whole_training_goes_on_where_it_was(cli: Cli, tmp_path: Path, shakespeare: Corpus) -> None:
     run = a_run(tmp_path / "gpt_noattn", "gpt_noattn")
     before = (run / RESUME).read_bytes()
-    result = cli("validate", "--model", "gpt_noattn", "--out", tmp_path)
+    result = cli("validate", "train", "--model", "gpt_noattn", "--out", tmp_path)
     assert result.exit_code == 0, result.output
     assert "resumed after step 14,115" in result.output
     assert "identical (steps: 14115" in result.output
@@ -51,15 +51,30 @@ def test_whole_training_goes_on_where_it_was(cli: Cli, tmp_path: Path, shakespea
 def test_whole_training_is_the_recordings(
     cli: Cli, tmp_path: Path, shakespeare: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun: list[Run] = []
+    def stop(ready: runs.Training, *_: object) -> Iterator[training.Event]:
+        begun.append(ready.run)
+        return iter(())
 
-    def watch(run: Run, *_: object, **__: object) -> None:
-        begun.append(run)
-        raise click.exceptions.Exit(130)
-
-    monkeypatch.setattr("pygpt.commands.progress.watch", watch)
-    assert cli("validate", "--out", tmp_path).exit_code == 130
+    begun: list[RunFolder] = []
+    monkeypatch.setattr(runs, "carry_on", stop)
+    stopped = cli("validate", "train", "--out", tmp_path)
+    assert stopped.exit_code == 130
+    assert "everything is saved" in stopped.output
     (run,) = begun
     assert run.folder == tmp_path / "gpt"
     assert run.training == TrainingSettings(threads=1)
     assert run.model == ModelSettings()
+
+
+def test_quick_keeps_nothing(cli: Cli, tmp_path: Path) -> None:
+    refused(cli("validate", "train", "--quick", "--out", tmp_path / "runs"), "--quick keeps nothing", "--out")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.usefixtures("shakespeare")
+def test_ctrl_c_ends_quick_with_130(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gather, "first_steps", interrupted)
+    assert cli("validate", "train", "--quick").exit_code == 130

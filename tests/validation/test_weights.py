@@ -1,22 +1,28 @@
-"""`validate --r-weights`: weights that come from R."""
+"""`validate weights`: weights that come from R."""
 
 import dataclasses
+import hashlib
 import math
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from pygpt import training, weights
+from pygpt import corpus, training, weights
 from pygpt.corpus import Corpus
 from pygpt.models import build_model
-from pygpt.settings import ModelSettings
+from pygpt.output.messages import say
+from pygpt.parity.recordings import read_recording
+from pygpt.settings import ModelSettings, TrainingSettings
 from pygpt.validation import gather
 from pygpt.validation.course import exercises
 from pygpt.vocabulary import Vocabulary
 from tests.validation.helpers import Cli, refused
+
+RECORDINGS = Path(__file__).parents[2] / "parity_tests" / "recordings"
 
 
 def unigram_weights(text: str, order: str) -> tuple[dict[str, torch.Tensor], float]:
@@ -65,17 +71,17 @@ def test_weights_by_command(cli: Cli, tmp_path: Path, shakespeare: Corpus, monke
     save_file(build_model(ModelSettings(model="gpt_noattn")).state_dict(), path)
     loss = exercises()["gpt_noattn"].recorded.losses[3, "valid"]
     monkeypatch.setattr(training, "validation_loss", lambda *_: loss)
-    other = cli("validate", "--r-weights", path)
+    other = cli("validate", "weights", path)
     assert other.exit_code == 0, other.output
     assert "The weights are not R's of seed 42" in other.output
     assert "Inside the band around R's: validation loss of epoch 3 (2.5455" in other.output
     monkeypatch.setattr(training, "validation_loss", lambda *_: 4.3)
-    assert cli("validate", "--r-weights", path).exit_code == 1
+    assert cli("validate", "weights", path).exit_code == 1
     monkeypatch.setattr(training, "validation_loss", lambda *_: loss)
     held = exercises()["gpt_noattn"]
     recorded = dataclasses.replace(held.recorded, weights_sha256=gather.weights_sha256(weights.read_tensors(path)[0]))
     monkeypatch.setitem(exercises(), "gpt_noattn", dataclasses.replace(held, recorded=recorded))
-    same = cli("validate", "--r-weights", path)
+    same = cli("validate", "weights", path)
     assert "The weights are R's of seed 42" in same.output
 
 
@@ -97,6 +103,22 @@ def test_bad_weights(
     weights = build_model(ModelSettings(model="gpt_noattn")).state_dict()
     change(weights)
     save_file(weights, tmp_path / "w.safetensors")
-    refused(cli("validate", "--r-weights", tmp_path / "w.safetensors"), *words)
+    refused(cli("validate", "weights", tmp_path / "w.safetensors"), *words)
     (tmp_path / "w.safetensors").write_bytes(b"weights")
-    refused(cli("validate", "--r-weights", tmp_path / "w.safetensors"), "not a whole safetensors file")
+    refused(cli("validate", "weights", tmp_path / "w.safetensors"), "not a whole safetensors file")
+
+
+def test_validation_loss_is_rs() -> None:
+    recording = read_recording(RECORDINGS / "stream_gpt_noattn.safetensors")
+    r_ids = [2 + (i * 7919 % 10007) % 65 for i in range(3295, 4118)]
+    valid = corpus.windows(torch.tensor(r_ids) - 1, 64, say("the stream"))
+    model = build_model(recording.model)
+    model.load_state_dict({k.removeprefix("final."): v for k, v in recording.tensors.items() if k.startswith("final.")})
+    loss = training.validation_loss(model, valid, TrainingSettings())
+    assert loss == pytest.approx(recording.tensors["valid_loss"][1].item(), abs=0 if gather.same_kernels() else 2e-6)
+
+
+def test_the_hash_of_weights_is_the_readmes() -> None:
+    tensors = {"b": torch.tensor([1.0, 2.0]), "a.weight": torch.tensor([[3.0]])}
+    content = b"a.weight" + np.float32([3]).tobytes() + b"b" + np.float32([1, 2]).tobytes()
+    assert gather.weights_sha256(tensors) == hashlib.sha256(content).hexdigest()

@@ -17,6 +17,7 @@ import torch
 from pygpt import corpus, generation, r_semantics, training
 from pygpt.memory import keep_freed_memory
 from pygpt.models import CharacterModel, build_model, cross_entropy
+from pygpt.output.messages import say
 from pygpt.settings import ModelSettings, TrainingSettings
 
 T = TypeVar("T")
@@ -24,7 +25,7 @@ T = TypeVar("T")
 ROUNDS = 30
 MODEL = ModelSettings()
 TOKENS = torch.randint(1, MODEL.vocab_size, (30_000,), dtype=torch.uint8)
-WINDOWS = corpus.windows(TOKENS, MODEL.block_size, "bench")
+WINDOWS = corpus.windows(TOKENS, MODEL.block_size, say("drawn tokens"))
 
 
 def plain_loop() -> Iterator[None]:

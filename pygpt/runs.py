@@ -1,0 +1,187 @@
+"""A run from its settings to its end: begun or resumed, trained, saved. It knows no terminal."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pygpt import checkpoints, training
+from pygpt.checkpoints import RunFolder
+from pygpt.corpus import NAMES, Corpus, read_corpus, split, windows
+from pygpt.errors import PygptError
+from pygpt.output.messages import Listed, say
+from pygpt.settings import ModelSettings, TrainingSettings, check_names, from_dict, split_settings
+from pygpt.training import Epoch, Event, Step, TrainingState
+from pygpt.vocabulary import ORDERS, Vocabulary
+
+# Settings that a resumed run may change and still keep its bits: how far to go, how often to save, and where the
+# text lies (its SHA-256 must be the same).
+FREE_ON_RESUME = ("epochs", "max_steps", "checkpoint_every", "corpus")
+
+
+@dataclass
+class Training:
+    """A run that is ready to be trained: its folder, its state and its windows (n, block_size + 1)."""
+
+    run: RunFolder
+    state: TrainingState
+    train: Tensor
+    valid: Tensor
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run."""
+        settings = self.run.training
+        steps = settings.epochs * -(-len(self.train) // settings.batch_size)
+        return steps if settings.max_steps is None else min(steps, settings.max_steps)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all steps are done, and the validation after the last one where it ends an epoch."""
+        settings, state = self.run.training, self.state
+        return state.epoch >= settings.epochs or (settings.max_steps is not None and state.step >= settings.max_steps)
+
+
+def begin(folder: Path, given: dict[str, Any]) -> Training:
+    """Make a new run's folder and its initial state.
+
+    Args:
+        given: settings of the model and of the training by name; the others are the course's.
+
+    Raises:
+        PygptError: a setting is not allowed, the text cannot be read, or the folder holds a run; nothing was written.
+    """
+    for_model, for_training = split_settings(given)
+    settings = _settled(from_dict(TrainingSettings, for_training))
+    from_dict(ModelSettings, for_model)  # says what is wrong before a long text is read
+    _check_device(settings.device)
+    checkpoints.refuse_to_overwrite(folder)
+    corpus = read_corpus(settings.corpus)
+    if settings.vocabulary in ORDERS:
+        vocabulary = Vocabulary.from_text(corpus.text, settings.vocabulary)
+    else:
+        vocabulary = Vocabulary.from_file(Path(settings.vocabulary))
+    model = from_dict(ModelSettings, for_model | {"vocab_size": len(vocabulary)})
+    run = RunFolder(folder, model, settings, {}, vocabulary)
+    parts = _windows(run, corpus)
+    run.provenance.update(checkpoints.provenance(corpus.sha256, *map(len, parts)))
+    state = training.start(model, settings)
+    checkpoints.create(run)
+    return Training(run, state, *parts)
+
+
+def resume(folder: Path, given: dict[str, Any]) -> Training:
+    """Open a run where its last checkpoint left it; what `given` changes is stored with it.
+
+    Raises:
+        PygptError: no run there, it is damaged, a setting may not be changed, or the text is another one.
+    """
+    run = _changed(checkpoints.open_run(folder), given)
+    parts = _windows(run, _same_corpus(run))
+    ready = Training(run, training.start(run.model, run.training), *parts)
+    checkpoints.restore_checkpoint(run, ready.state)
+    _check_not_behind(ready)
+    if given:
+        checkpoints.store_settings(run)
+    return ready
+
+
+def carry_on(ready: Training, stopped: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+    """Train from where `ready.state` is to the run's end, and keep the folder up to date.
+
+    Args:
+        stopped: asked after each event; True ends the training there, saved.
+
+    Raises:
+        PygptError: a checkpoint cannot be written; the last one is kept.
+    """
+    run, state, unsaved = ready.run, ready.state, list[tuple[int, float]]()
+    for event in training.fit(state, ready.train, ready.valid, run.training):
+        if isinstance(event, Step):
+            unsaved.append((event.step, event.loss))
+        if isinstance(event, Epoch) or (isinstance(event, Step) and event.step % run.training.checkpoint_every == 0):
+            checkpoints.save_checkpoint(run, state, unsaved)
+            unsaved.clear()
+        yield event
+        if stopped():
+            break
+    checkpoints.save_checkpoint(run, state, unsaved)
+
+
+def _settled(settings: TrainingSettings) -> TrainingSettings:
+    """With the number of threads that will be taken, and paths that hold from any folder."""
+    threads = settings.threads or (1 if settings.engine == "r" else os.cpu_count() or 1)
+    vocabulary = settings.vocabulary if settings.vocabulary in ORDERS else str(Path(settings.vocabulary).absolute())
+    return dataclasses.replace(settings, threads=threads, corpus=_anywhere(settings.corpus), vocabulary=vocabulary)
+
+
+def _anywhere(corpus: str) -> str:
+    return corpus if corpus in NAMES else str(Path(corpus).absolute())
+
+
+def _changed(run: RunFolder, given: dict[str, Any]) -> RunFolder:
+    given = given | ({"corpus": _anywhere(given["corpus"])} if isinstance(given.get("corpus"), str) else {})
+    held = dataclasses.asdict(run.model) | dataclasses.asdict(run.training)
+    check_names(given)
+    differ = [
+        say("{name} is {there} there, {here} here", name=name, there=str(held[name]), here=str(value))
+        for name, value in given.items()
+        if name not in FREE_ON_RESUME and value != held[name]
+    ]
+    if differ:
+        raise PygptError(
+            "{folder} was begun with other settings: {differences}. "
+            "A resumed run keeps its own (leave them out), or begin another with --out.",
+            folder=run.folder, differences=Listed(differ),
+        )  # fmt: skip
+    free = {name: value for name, value in given.items() if name in FREE_ON_RESUME}
+    settings = from_dict(TrainingSettings, dataclasses.asdict(run.training) | free)
+    _check_device(settings.device)
+    return dataclasses.replace(run, training=settings)
+
+
+def _check_not_behind(ready: Training) -> None:
+    """A run cannot be told to end before the place where it is."""
+    settings, state = ready.run.training, ready.state
+    begun = state.epoch + (state.step_in_epoch > 0)
+    for name, wanted, done in (("epochs", settings.epochs, begun), ("max_steps", settings.max_steps, state.step)):
+        if wanted is not None and wanted < done:
+            raise PygptError(
+                "{name} = {wanted} is not allowed: {folder} is at {name} = {done} already",
+                name=name, wanted=wanted, folder=ready.run.folder, done=done,
+            )  # fmt: skip
+
+
+def _same_corpus(run: RunFolder) -> Corpus:
+    corpus, sha256 = read_corpus(run.training.corpus), run.provenance.get("corpus_sha256")
+    if corpus.sha256 != sha256:
+        raise PygptError(
+            "the corpus {corpus} has changed since {folder} was begun: its SHA-256 is {now}, not {then}",
+            corpus=run.training.corpus, folder=run.folder, now=corpus.sha256, then=sha256,
+        )  # fmt: skip
+    return corpus
+
+
+def _windows(run: RunFolder, corpus: Corpus) -> tuple[Tensor, Tensor]:
+    tokens = run.vocabulary.encode(corpus.text, say("the corpus {name}", name=corpus.name))
+    parts = split(tokens, run.training.share, run.training.train_share)
+    block_size = run.model.block_size
+    return (
+        windows(parts[0], block_size, say("the training part of {name}", name=corpus.name)),
+        windows(parts[1], block_size, say("the validation part of {name}", name=corpus.name)),
+    )
+
+
+def _check_device(name: str) -> None:
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise PygptError(
+            "device = {name} cannot be used here ({why}). Use cpu.",
+            name=repr(name), why=str(error).splitlines()[0],
+        ) from error  # fmt: skip

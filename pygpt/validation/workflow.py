@@ -1,0 +1,110 @@
+"""From what a user brings to a report: one function for each command of `validate`."""
+
+import os
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+from pygpt import api, checkpoints, corpus
+from pygpt.corpus import Corpus
+from pygpt.determinism import reproducible
+from pygpt.errors import PygptError
+from pygpt.settings import ModelName
+from pygpt.validation import gather
+from pygpt.validation.attempt import Attempt
+from pygpt.validation.course import EPOCHS, RECORDED_SEED
+from pygpt.validation.report import Report, build
+
+
+def of_runs(folders: Sequence[Path]) -> Report:
+    """Finished runs on the course's text.
+
+    Raises:
+        PygptError: see `gather.from_run`; or two runs of one model.
+    """
+    with reproducible():
+        same = gather.same_kernels()
+        return _report([gather.from_run(folder, same) for folder in folders], same)
+
+
+def of_history(path: Path, model: ModelName) -> Report:
+    """A luz history that was exported from R; `model` says which exercise it belongs to.
+
+    Raises:
+        PygptError: see `history.read_luz_history`.
+    """
+    with reproducible():
+        return _report([gather.from_history(path, model)], gather.same_kernels())
+
+
+def of_weights(path: Path) -> Report:
+    """Weights that were trained in R.
+
+    Raises:
+        PygptError: see `gather.from_weights`; or the course's text, on which they are evaluated, cannot be had.
+    """
+    text = corpus.read_corpus("shakespeare")
+    with reproducible():
+        return _report([gather.from_weights(path, text)], gather.same_kernels(), text)
+
+
+def of_training(models: Collection[ModelName], out: Path) -> Report:
+    """Whole trainings as R was recorded, in `out`, a folder a model; what is begun goes on, what is done is kept.
+
+    Raises:
+        PygptError: the course's text cannot be had, or a folder holds another run.
+        KeyboardInterrupt: see `api.train`.
+    """
+    folders = [out / name for name in models]
+    for model, folder in zip(models, folders, strict=True):
+        begun = (folder / checkpoints.SETTINGS).exists()
+        api.train(
+            folder, resume=begun, model=model, corpus="shakespeare", seed=RECORDED_SEED, engine="r", epochs=EPOCHS
+        )
+    return of_runs(folders)
+
+
+def of_first_steps(models: Collection[ModelName], on_step: Callable[[], object]) -> Report:
+    """The first 200 steps of each model, trained here.
+
+    Args:
+        on_step: called after each step.
+
+    Raises:
+        PygptError: the course's text cannot be had.
+    """
+    text = corpus.read_corpus("shakespeare")
+    with reproducible():
+        same = gather.same_kernels()
+        attempts = [gather.first_steps(name, text, same, on_step) for name in models]
+        return _report(attempts, same, text)
+
+
+def of_recording(models: Collection[ModelName]) -> Report:
+    """The course's results beside R's, nothing judged."""
+    with reproducible():
+        return _report([], gather.same_kernels(), models=models)
+
+
+def _report(
+    attempts: Sequence[Attempt], same: bool, text: Corpus | None = None, models: Collection[ModelName] = ()
+) -> Report:
+    by_model: dict[ModelName, Attempt] = {}
+    for attempt in attempts:
+        if attempt.model in by_model:
+            raise PygptError(
+                "{one} and {other} are both {model} models: give one folder for each model",
+                one=by_model[attempt.model].name,
+                other=attempt.name,
+                model=attempt.model,
+            )
+        by_model[attempt.model] = attempt
+    missing = None
+    if text is None:
+        try:
+            text = corpus.read_corpus("shakespeare")
+        except PygptError as error:
+            # A text that the user points at and that is not the course's is a mistake to speak of.
+            if os.environ.get("PYGPT_CORPUS"):
+                raise
+            missing = error
+    return build(attempts, models or list(by_model), text, same, missing)

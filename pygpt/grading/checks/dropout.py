@@ -125,7 +125,7 @@ def _judge_columns(
         # One weight a head: all its columns fall together. A row where both heads fell has no level to go by.
         return _judge_heads(columns, even, sign, rate, heads, deviations)
     scale = _amplitude(columns, even, sign) if model == "gpt" else None
-    return _judge_share(~kept, scale, rate, deviations)
+    return _judge_share(1 - float(kept.double().mean()), kept.numel(), scale, rate, deviations)
 
 
 def _amplitude(columns: Tensor, even: Tensor, sign: Tensor) -> float:
@@ -150,15 +150,15 @@ def _judge_heads(columns: Tensor, even: Tensor, sign: Tensor, rate: float, heads
         ratios.append(pairs.mean(dim=1))
     ratio = torch.stack(ratios)
     dropped = ratio.abs() < 0.5
-    return _judge_share(dropped, float(ratio[~dropped].median()), rate, deviations)
+    share, scale = float(dropped.double().mean()), float(ratio[~dropped].median())
+    return _judge_share(share, dropped.numel(), scale, rate, deviations)
 
 
-def _judge_share(dropped: Tensor, scale: float | None, rate: float, deviations: float) -> Verdict:
+def _judge_share(share: float, draws: int, scale: float | None, rate: float, deviations: float) -> Verdict:
     """Whether the share of what is dropped, and how much larger the rest is (None: not seen), go with the rate."""
     expected = _expected(rate)
-    share = float(dropped.double().mean())
     told = say("a share of {share} dropped", share=share)
-    if abs(share - rate) > deviations * (rate * (1 - rate) / dropped.numel()) ** 0.5:
+    if abs(share - rate) > deviations * (rate * (1 - rate) / draws) ** 0.5:
         return Verdict.of(False, expected, told)
     if scale is not None and abs(scale * (1 - rate) - 1) > _SCALE_TOLERANCE:
         return Verdict.of(False, expected, say("what is kept is multiplied by {scale}", scale=scale))

@@ -1,5 +1,6 @@
 """`grade`: students' ports of the R code."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,7 +83,8 @@ def run(
     if out is not None:
         write_atomically(out / "class.csv", to_csv(reports))
         write_atomically(out / "class.xml", services.junit(reports))
-    for line in one(reports[0], width(60, 120)) if len(reports) == 1 else of_class(reports, lang):
+    columns = width(60) if sys.stdout.isatty() else None
+    for line in one(reports[0], width(60, 120)) if len(reports) == 1 else of_class(reports, lang, columns):
         click.echo(line)
     # PrairieLearn reads the file only where the exit code is 0.
     unusable = not for_service and any(report.state != "graded" for report in reports)

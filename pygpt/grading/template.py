@@ -15,8 +15,7 @@ _SENTENCES = {
     ),
     "command": say("Check it with:  python cli.py grade run this_file.py"),
     "names": say(
-        "Only if your modules do not have R's names (wpe, wte, MH, scale1, scale2, FFN, scale3, ln_f) "
-        "and `grade` asks:"
+        "Only if your modules do not have R's names (wpe, wte, MH, scale1, scale2, FFN, scale3, ln_f) and `grade` asks:"
     ),
     "map": say("R's name -> yours. {{j}} stands for a block's number; several names are stacked; .T transposes."),
     "gpt": say("Exercise 2: h' = h + MHA(LN(h)), then h' + FFN(LN(h'))."),

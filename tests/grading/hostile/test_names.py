@@ -99,14 +99,14 @@ def test_nobody_gets_the_name_of_another(tmp_path: Path) -> None:
 def test_dots_are_no_name(tmp_path: Path, path: str) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "...py").write_text("")
-    (found,) = find((tmp_path / path,), folder_is_one=True)
-    assert found.name == {"..": tmp_path.parent.name, "...py": "unnamed"}.get(path, tmp_path.name)
+    (submission,) = find((tmp_path / path,), folder_is_one=True)
+    assert submission.name == {"..": tmp_path.parent.name, "...py": "unnamed"}.get(path, tmp_path.name)
 
 
 def test_a_name_is_no_longer_than_a_file_system_allows(tmp_path: Path) -> None:
     (tmp_path / ("\U0001f600" * 63)).mkdir()
-    (found,) = find((tmp_path,))
-    (tmp_path / f".{found.name} (99).json.partial").touch()
+    (submission,) = find((tmp_path,))
+    (tmp_path / f".{submission.name} (99).json.partial").touch()
 
 
 @pytest.mark.parametrize("kind", ["deep", "link", "long"])

@@ -138,21 +138,21 @@ def above(frame):
 def trick(self, x):
     shape = (*x.shape, self.ln_f.out_features)
     everything = [*gc.get_objects(), *above(sys._getframe())]
-    found = [o for o in everything if type(o) is torch.Tensor and o.shape == shape]
-    return found[-1] + honest(self, x) if found else honest(self, x)
+    alike = [o for o in everything if type(o) is torch.Tensor and o.shape == shape]
+    return alike[-1] + honest(self, x) if alike else honest(self, x)
 """,
     # Tells what it finds in the frames above it (see below).
     "tells": """
 import sys
 def trick(self, x):
-    frame, found = sys._getframe(1), set()
+    frame, seen = sys._getframe(1), set()
     while frame is not None:
         for name, value in list(frame.f_locals.items()):
             if name == "answer": continue  # its own last one
             several = value.items() if isinstance(value, dict) else [(name, value)]
-            found |= {f"{n.split('.')[0]}:{v.dtype}" for n, v in several if type(v) is torch.Tensor and n != "x"}
+            seen |= {f"{n.split('.')[0]}:{v.dtype}" for n, v in several if type(v) is torch.Tensor and n != "x"}
         frame = frame.f_back
-    raise RuntimeError("holds " + " ".join(sorted(found)))
+    raise RuntimeError("holds " + " ".join(sorted(seen)))
 """,
     "lies_about_parameters": """
 class Shape(torch.nn.Parameter):

@@ -50,7 +50,7 @@ def find(paths: Iterable[Path], folder_is_one: bool = False, out: Path | None = 
             raise PygptError("there is no submission {path}", path=path)
         entries = [path]
         if path.is_dir() and not folder_is_one and not _is_one(path):
-            entries = _entries(path)
+            entries = [entry for entry in _entries(path) if out is None or real(entry) != out.resolve()]
             if not entries:
                 raise PygptError("{path} holds no submission: no .py, no .ipynb, no folder", path=path)
         for entry in entries:

@@ -62,6 +62,14 @@ def test_a_submission_that_is_named_twice_is_graded_once(tmp_path: Path, monkeyp
     assert names(ana, Path("class"), Path("class/../class/ana.py"), tmp_path / "class") == ["ana"]
 
 
+def test_the_results_are_no_submission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file(tmp_path / "ana.py")
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        assert names(Path("."), out=Path("results")) == ["ana"]
+    assert (tmp_path / "results" / INDEX).is_file()
+
+
 def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
     ports = [file(tmp_path / "one" / f"student{i}" / "port.py") for i in (1, 2, 3)]
     assert names(*ports) == ["student1 port", "student2 port", "student3 port"]

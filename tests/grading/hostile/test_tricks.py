@@ -231,4 +231,4 @@ def test_an_honest_wrong_port_scores_little() -> None:
 
 
 def test_the_graders_own_port_is_whole_after_all_this() -> None:
-    assert grade_files(("correct",))["correct"]["score"] == 100
+    assert grade_files(("correct",))["correct"].score == 100

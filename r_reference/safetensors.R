@@ -7,6 +7,7 @@
 #' puts them into a file (widest alignment first).
 safetensors_sizes <- c(I64 = 8, F64 = 8, F32 = 4, I32 = 4)
 
+#' The dtypes, for a message.
 known_dtypes <- function() paste(names(safetensors_sizes), collapse = ", ")
 
 #' Read a safetensors file.
@@ -117,8 +118,8 @@ tensor_from_bytes <- function(data, entry, name, wrong) {
   aperm(array(values, rev(shape)), rev(seq_along(shape)))
 }
 
-#' R reads the smallest 32-bit integer as NA.
-signed_32 <- function(x) ifelse(is.na(x), -2^31, as.numeric(x))
+#' Integers as doubles. R reads the smallest 32-bit integer as NA.
+signed_32 <- function(x) replace(as.numeric(x), is.na(x), -2^31)
 
 #' Write a safetensors file.
 #'

@@ -24,7 +24,7 @@ row_max <- function(x) apply(x, 1, max)
 #'
 #' @param scores a matrix (rows, n); -Inf gives a weight of 0.
 #' @return weights (rows, n); each row sums to 1.
-#' @source exercise 1, "Normalização e matriz de pesos".
+#' @source exercise 1, the matrix of weights W.
 #' @export
 softmax <- function(scores) {
   e <- exp(scores - row_max(scores))

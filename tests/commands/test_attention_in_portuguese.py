@@ -1,5 +1,6 @@
 """`attention` and `ladder` in Portuguese: the same numbers, files left as they are, errors and help translated."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable

@@ -1,10 +1,11 @@
-"""Seconds for one correct port, and for a class of them in parallel: `bench_grading.py [N] [JOBS]`."""
+"""Seconds for one correct port, and for a class of them in parallel: `python -m benchmarks.grading [N] [JOBS]`."""
 
 import sys
 import time
 from pathlib import Path
 
 from pygpt.grading.batch import grade_all
+from pygpt.grading.grade import GradingJob
 from pygpt.grading.rubric import read_rubric
 from pygpt.grading.submission import Submission
 
@@ -24,10 +25,10 @@ def seconds(size: int, jobs: int) -> tuple[float, float]:
     """Wall clock of a class, and the sum of what its submissions took."""
     submissions = [Submission(CORRECT, f"port {n}") for n in range(size)]
     began = time.monotonic()
-    reports = grade_all(submissions, read_rubric(), 1, "en", False, jobs, None, lambda _: None)
+    reports = grade_all(submissions, GradingJob(read_rubric(), 1), jobs)
     wall = time.monotonic() - began
-    assert all(report["score"] == report["max_score"] for report in reports)
-    return wall, sum(report["seconds"] for report in reports)
+    assert all(report.score == report.max_score for report in reports)
+    return wall, sum(report.seconds for report in reports)
 
 
 if __name__ == "__main__":

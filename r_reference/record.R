@@ -3,11 +3,6 @@
 # tiny_* and stream_* take a minute or two; shakespeare_* (two whole trainings) take hours and
 # are made, with vocabulary.json, only where --corpus is given.
 
-here <- dirname(gsub("~+~", " ", sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE)), fixed = TRUE))
-for (file in c("arguments.R", "json.R", "course/course.R", "record/provenance.R", "record/tiny.R", "record/stream.R",
-               "record/shakespeare.R", "record/vocabulary.R")) source(file.path(here, file), encoding = "UTF-8")
-source_course(file.path(here, "course"))
-
 #' The two models, under the names that the recordings' files and metadata give them.
 recorded_models <- function() {
   list(gpt = list(name = "GPT", generator = gpt_module()),
@@ -25,7 +20,15 @@ weight_copies <- function(model, prefix) {
   setNames(copies, paste0(prefix, names(copies)))
 }
 
-#' Write one recording. tensors: torch tensors by name; a scalar becomes a vector of length 1.
+#' Write one recording.
+#'
+#' @param tensors torch tensors by name; a scalar becomes a vector of length 1.
+#' @param path the file.
+#' @param kind,model what its metadata call it: "model" or "training", and the model's name.
+#' @param settings,run,provenance lists for its metadata: the model's settings, what was done with it, and where.
+#' @return nothing.
+#' @source the README of parity_tests/recordings.
+#' @export
 save_recording <- function(tensors, path, kind, model, settings, run, provenance) {
   flat <- lapply(tensors, function(tensor) {
     tensor <- tensor$detach()$cpu()
@@ -65,4 +68,9 @@ main <- function() {
   }
 }
 
-main()
+if (sys.nframe() == 0L) {
+  script <- sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE)[1])
+  source(file.path(dirname(gsub("~+~", " ", script, fixed = TRUE)), "bootstrap.R"), encoding = "UTF-8")
+  source_here("arguments.R", "json.R", "course", "record")
+  main()
+}

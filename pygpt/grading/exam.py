@@ -1,54 +1,23 @@
-"""One submission's examination: what the checks share, and what they leave behind."""
+"""One submission's examination: what the checks work with, what they are run for, and what they leave behind."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from pygpt.grading.check import REGISTERED, Case, Check, Each, Item, Outcome, Verdict
 from pygpt.grading.isolation.session import AnswerError
-from pygpt.grading.messages import Message, say
-from pygpt.grading.port import R_NAME, Port
+from pygpt.grading.port import BLOCK_PARTS, Port
 from pygpt.grading.rubric import Rubric
-from pygpt.parity.compare import Comparison
-from pygpt.settings import MODELS, ModelName, ModelSettings
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether one thing is as it should be, with what was expected and what came."""
-
-    passed: bool
-    expected: Message
-    actual: Message
-
-
-@dataclass(frozen=True)
-class Item:
-    """One of a check's equal shares."""
-
-    name: Message
-    verdict: Verdict
-
-
-@dataclass(frozen=True)
-class Check:
-    """One leaf of the tree. Its points are the rubric's, shared equally among its items."""
-
-    id: str
-    """`stage.name`, the rubric's key."""
-    title: Message
-    rationale: Message
-    hint: Message
-    run: Callable[["Exam"], Iterable[Item]]
-    needs: tuple[str, ...] = ()
-    """Parts of the submission without which the check is not asked (by the rubric) at all."""
+from pygpt.output.messages import Message, say
+from pygpt.settings import MODELS, R_MODELS, ModelName, ModelSettings, PaddingRow
 
 
 @dataclass
 class Exam:
-    """What the checks work with, and what they have found so far."""
+    """What the checks work with, and what they have left so far."""
 
     port: Port
     apart: Port
@@ -57,33 +26,55 @@ class Exam:
     seed: int
     items: dict[str, list[Item]] = field(default_factory=dict)
     """By check, in the order in which they ran."""
-    ladders: dict[str, Comparison] = field(default_factory=dict)
-    """By model: the named quantities, each read out of the submission."""
-    padding_row: str | None = None
-    """`r` or `corrected` once known."""
+    padding_row: PaddingRow | None = None
+    """Which row of the token embedding has no gradient, once known."""
+    _running: Check | None = None
 
     @property
     def models(self) -> list[ModelName]:
         """The models that the rubric asks for."""
-        return [model for model in MODELS if R_NAME[model] in self.rubric.parts]
+        return [model for model in MODELS if R_MODELS[model] in self.rubric.parts]
 
     @property
     def tolerance(self) -> float:
         return self.rubric.tolerances["logits"]
 
+    def run(self, check: Check) -> None:
+        """Run a check and keep its items; a part of the submission that is missing is one item, which has failed."""
+        self._running = check
+        missing = next((part for part in check.needs if part not in self.port.session.parts), None)
+        if missing is None:
+            items = [_item(check, case, self._judged(check, case)) for case in check.each(self)]
+        else:
+            name = say("{part}", part=missing)
+            verdict = Verdict.of(False, name, say("{part} is not defined", part=missing))
+            items = [_item(check, Case(name, part=missing), verdict)]
+        self.items[check.id], self._running = items, None
+
+    def _judged(self, check: Check, case: Case) -> Verdict:
+        try:
+            return check.judge(self, *case.given)
+        except AnswerError as failed:
+            return Verdict(Outcome.NO_ANSWER, say("an answer"), failed.message)
+
+    def results(self, id: str, model: ModelName | None = None) -> list[Item]:
+        """The items of a check, those of `model` and of none in particular where it is given.
+
+        Raises:
+            LookupError: there is no such check, or the one that runs does not say that it follows it.
+        """
+        if id not in REGISTERED or (self._running is not None and id not in self._running.after):
+            raise LookupError(f"{id} is no check, or none that the running one follows (`after`)")
+        return [item for item in self.items.get(id, []) if model is None or item.model in (None, model)]
+
+    def passed(self, *ids: str, model: ModelName | None = None) -> bool:
+        """Whether every item of these checks passed: see `results`. A check that is not asked for has none."""
+        return all(item.passed for id in ids for item in self.results(id, model))
+
     def random(self, *purpose: object) -> torch.Generator:
         """A generator for one purpose, the same whenever this seed is graded again."""
         digest = hashlib.sha256(repr((self.seed, *purpose)).encode()).digest()
         return torch.Generator().manual_seed(int.from_bytes(digest[:7], "little"))
-
-    def passed(self, *ids: str, model: ModelName | None = None) -> bool:
-        """Whether every item of these checks passed (those that speak of `model`, where given)."""
-        return all(
-            item.verdict.passed
-            for check in ids
-            for item in self.items.get(check, [])
-            if model is None or item.name.values.get("model") in (None, R_NAME[model])
-        )
 
     def settings(self, model: ModelName, rng: torch.Generator, **fixed: int | float) -> ModelSettings:
         """A small model whose sizes are drawn."""
@@ -100,27 +91,20 @@ class Exam:
         return ModelSettings(model, **values)  # type: ignore[arg-type]
 
 
-def judged(name: Message, judge: Callable[..., Verdict], *arguments: object) -> Item:
-    """An item whose submission may crash, hang or answer badly: then it has not passed."""
-    try:
-        return Item(name, judge(*arguments))
-    except AnswerError as failed:
-        return Item(name, Verdict(False, say("an answer"), failed.message))
+def once(name: Message, *given: object) -> Each:
+    """Run a check once: `judge(exam, *given)`."""
+    return lambda _exam: [Case(name, given=given)]
 
 
-def explained(found: Verdict) -> Verdict:
-    """A verdict that counts as passed, since another check has taken the points for the same mistake."""
-    return Verdict(True, found.expected, say("{actual}: explained by another check", actual=found.actual))
+def of_models(*given: object, having: str = "FFN") -> Each:
+    """Run a check for each model that is asked for and has this part: `judge(exam, model, *given)`."""
 
+    def cases(exam: Exam) -> Iterator[Case]:
+        for model in exam.models:
+            if having in BLOCK_PARTS[model]:
+                yield Case(say("{model}", model=R_MODELS[model]), model, given=(model, *given))
 
-def each_model(exam: Exam, judge: Callable[..., Verdict], *arguments: object) -> list[Item]:
-    """An item for each model that is asked for: `judge(exam, model, *arguments)`."""
-    return [judged(of_model(model), judge, exam, model, *arguments) for model in exam.models]
-
-
-def of_model(model: ModelName) -> Message:
-    """An item's name where there is one item a model."""
-    return say("{model}", model=R_NAME[model])
+    return cases
 
 
 def shapes_of(settings: ModelSettings) -> Sequence[int]:
@@ -131,6 +115,12 @@ def shapes_of(settings: ModelSettings) -> Sequence[int]:
 def tokens(rng: torch.Generator, shape: Sequence[int], low: int, high: int) -> Tensor:
     """Rows of the vocabulary from `low` to below `high`."""
     return torch.randint(low, high, list(shape), generator=rng)
+
+
+def _item(check: Check, case: Case, verdict: Verdict) -> Item:
+    return Item(
+        check.id, case.name, case.model, case.block, case.part, verdict.outcome, verdict.expected, verdict.actual
+    )
 
 
 def _pick(rng: torch.Generator, choices: Sequence[int]) -> int:

@@ -30,14 +30,14 @@ _RUN = """#!/usr/bin/env bash
 set -u
 mkdir -p /autograder/results
 chmod 700 /autograder/results
-grade() {{ /autograder/venv/bin/pygpt grade /autograder/submission {options} \\
+grade() {{ /autograder/venv/bin/pygpt grade run /autograder/submission {options} \\
   --gradescope /autograder/results/results.json "$@"; }}
 if /autograder/venv/bin/pygpt grade doctor; then grade; else grade --unsafe; fi
 true
 """
 
 
-def autograder_zip(lang: str, rubric: Path | None) -> bytes:
+def autograder_zip(rubric: Path | None, lang: str) -> bytes:
     """The zip.
 
     Raises:
@@ -45,7 +45,7 @@ def autograder_zip(lang: str, rubric: Path | None) -> bytes:
     """
     root = Path(pygpt.__file__).parent.parent
     if not (root / "pyproject.toml").is_file():
-        raise PygptError("--gradescope-zip needs a checkout: the zip holds pygpt's sources")
+        raise PygptError("the autograder's zip holds pygpt's sources: make it in a checkout of pygpt")
     options = f"--lang {lang}" + (" --rubric /autograder/source/rubric.toml" if rubric else "")
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -62,8 +62,8 @@ def _sources(root: Path) -> list[Path]:
     """What pip needs to build the package: what a source distribution holds, and the versions it was tested with."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     names = ["pyproject.toml", "constraints.txt", *project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]]
-    found = [path for name in names for path in (root / name, *sorted((root / name).rglob("*")))]
-    return [path for path in found if path.is_file() and "__pycache__" not in path.parts]
+    paths = [path for name in names for path in (root / name, *sorted((root / name).rglob("*")))]
+    return [path for path in paths if path.is_file() and "__pycache__" not in path.parts]
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes, executable: bool = False) -> None:

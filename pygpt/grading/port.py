@@ -1,5 +1,6 @@
 """A submission's model as the checks use it: R's weights and rows in, logits and gradients under R's names out."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -9,13 +10,14 @@ from torch import Tensor
 
 from pygpt.grading.isolation import wire
 from pygpt.grading.isolation.session import AnswerError, Session
-from pygpt.grading.messages import say
-from pygpt.grading.weight_map import Carried, UnclearError, carry
+from pygpt.grading.weight_map import Carried, Shape, UnclearError, carry
 from pygpt.models import CharacterModel, build_model
-from pygpt.settings import ModelName, ModelSettings
+from pygpt.output.messages import say
+from pygpt.settings import R_MODELS, ModelName, ModelSettings
 
-R_NAME: dict[ModelName, str] = {"gpt": "GPT", "gpt_noattn": "GPT_NoAttn"}
 Weights = dict[str, Tensor]
+BLOCK_PARTS: dict[ModelName, tuple[str, ...]] = {"gpt": ("MH", "FFN"), "gpt_noattn": ("FFN",)}
+"""What a block adds to its input, in this order."""
 # Of a parameter: what is asked for here has a few thousand numbers.
 _LARGEST = 1 << 22
 
@@ -119,7 +121,7 @@ class Port:
 
     def request(self, op: str, settings: ModelSettings) -> dict[str, object]:
         """A request about a model of these settings."""
-        return {"op": op, "model": R_NAME[settings.model], "arguments": r_arguments(settings), "double": False}
+        return {"op": op, "model": R_MODELS[settings.model], "arguments": settings.to_r(), "double": False}
 
     def own_weights(self, settings: ModelSettings, weights: Mapping[str, Tensor], double: bool = False) -> Weights:
         """R's weights under the submission's names, as a request carries them."""
@@ -127,19 +129,12 @@ class Port:
         return {f"w.{name}": w.to(torch.float64 if double else torch.float32) for name, w in own.items()}
 
     def _build(self, settings: ModelSettings) -> Built:
-        name = R_NAME[settings.model]
+        name = R_MODELS[settings.model]
         if self.session.parts and name not in self.session.parts:
             raise AnswerError(say("{part} is not defined", part=name))
         request = self.request("build", settings) | {"seed": 1}
         answer = self.session.ask(request, {}, {"names": None})
-        lines = [line.split("\t") for line in wire.words(answer["names"]).split("\n")]
-        try:
-            named = {line[0]: tuple(int(n) for n in line[2].split(",") if n) for line in lines if line[0] == line[1]}
-            aliases = {line[0]: line[1] for line in lines if line[0] != line[1]}
-        except (IndexError, ValueError) as error:
-            raise AnswerError(say("the model has no parameters that could be read")) from error
-        if any(torch.Size(shape).numel() > _LARGEST for shape in named.values()):
-            raise AnswerError(say("a parameter has more than {n} numbers", n=_LARGEST))
+        named, aliases = parameters_of(wire.words(answer["names"]))
         try:
             carried = carry(r_shapes(settings), named, aliases, self.session.weight_map, settings)
         except UnclearError as unclear:
@@ -147,16 +142,26 @@ class Port:
         return Built(tuple(named), carried)
 
 
-def r_arguments(settings: ModelSettings) -> dict[str, object]:
-    """The constructor's arguments, in R's order and by R's names."""
-    return {
-        "block_size": settings.block_size,
-        "n_embd": settings.n_embd,
-        "N_Layers": settings.n_layer,
-        "nvoc": settings.vocab_size,
-        "Head": settings.n_head,
-        "p0": settings.dropout,
-    }
+def parameters_of(names: str) -> tuple[dict[str, Shape], dict[str, str]]:
+    """The parameters that a submission says it has, and the further names of shared ones.
+
+    Args:
+        names: lines of name, name of the same parameter, and for a first name the shape, `2,3`; parted by tabs.
+
+    Raises:
+        AnswerError: they cannot be read, or one claims to be larger than any that is asked for.
+    """
+    lines = [line.split("\t") for line in names.split("\n")]
+    try:
+        named = {line[0]: tuple(int(n) for n in line[2].split(",") if n) for line in lines if line[0] == line[1]}
+        aliases = {line[0]: line[1] for line in lines if line[0] != line[1]}
+    except (IndexError, ValueError) as error:
+        raise AnswerError(say("the model has no parameters that could be read")) from error
+    if any(n < 0 for shape in named.values() for n in shape):
+        raise AnswerError(say("the model has no parameters that could be read"))
+    if any(max(math.prod(shape), *shape, 0) > _LARGEST for shape in named.values()):
+        raise AnswerError(say("a parameter has more than {n:,} numbers", n=_LARGEST))
+    return named, aliases
 
 
 @cache

@@ -12,10 +12,11 @@ import numpy
 import torch
 from torch import Tensor
 
+from pygpt.grading.check import Verdict
 from pygpt.grading.drawn import with_rows
-from pygpt.grading.exam import Exam, Verdict
-from pygpt.grading.messages import say
+from pygpt.grading.exam import Exam
 from pygpt.grading.port import Weights, reference
+from pygpt.output.messages import say
 from pygpt.settings import ModelSettings
 
 DECOYS = 4
@@ -73,7 +74,7 @@ def seen(
 
 
 def _among_decoys(right: Tensor, rng: torch.Generator) -> tuple[list[Tensor], int]:
-    """Vectors drawn alike around a point that is not shown, in a drawn order, and which of them is the right one."""
+    """Vectors drawn alike around a point that is kept back, in a drawn order, and which of them is the right one."""
     size = 0.1 * float(right.std())
     noise = size * torch.randn(DECOYS + 1, *right.shape, generator=rng, dtype=right.dtype)
     place = int(torch.randint(DECOYS + 1, (1,), generator=rng))
@@ -95,19 +96,19 @@ def _only_rows(exam: Exam, settings: ModelSettings, weights: Weights, asked: Seq
     return weights | {"wte.weight": torch.where(kept, table, float(table.std()) * noise)}
 
 
-def verdict(views: Sequence[View], tolerance: float, last_only: bool = False) -> Verdict:
+def worst(views: Sequence[View], tolerance: float, last_only: bool = False) -> Verdict:
     """The first of several views that is wrong, else the last; at the last position alone, if so wished."""
     for view in views:
         if view.shows < _SHOWS:
-            return Verdict(
+            return Verdict.of(
                 False,
                 say("an output layer that lets the result be seen"),
                 say("the logits hardly change with the input ({share} of R's change)", share=view.shows),
             )
-        found = compared(view.actual, view.expected, tolerance, last_only)
-        if not found.passed:
+        verdict = compared(view.actual, view.expected, tolerance, last_only)
+        if not verdict.passed:
             break
-    return found
+    return verdict
 
 
 def compared(actual: Tensor, expected: Tensor, tolerance: float, last_only: bool = False) -> Verdict:
@@ -120,7 +121,7 @@ def compared(actual: Tensor, expected: Tensor, tolerance: float, last_only: bool
     where = tuple(int(i) for i in numpy.unravel_index(int(gap.argmax()), tuple(gap.shape)))
     position = expected.shape[1] if last_only else where[1] + 1
     passed = bool((gap <= tolerance * scale).all())
-    return Verdict(
+    return Verdict.of(
         passed,
         say("{value} at position {position}", value=float(expected[where]), position=position),
         say(

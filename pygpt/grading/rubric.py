@@ -1,4 +1,4 @@
-"""The rubric: points, tolerances, parts that are asked for, limits; `rubric.toml` beside this file is the default."""
+"""The rubric: points, parts that are asked for, tolerances, limits; `rubric.toml` beside this file is the default."""
 
 import dataclasses
 import hashlib
@@ -10,8 +10,10 @@ from typing import Any
 from pygpt.errors import PygptError
 from pygpt.grading.isolation.sandbox import Limits
 
-DEFAULT = Path(__file__).with_name("rubric.toml")
-_TABLES = ("points", "parts", "tolerances", "limits")
+PARTS = ("GPT", "GPT_NoAttn", "Encoder", "Decoder", "generate", "loss", "make_optimizer", "train_step")
+"""What a submission can define."""
+_DEFAULT = Path(__file__).with_name("rubric.toml")
+_MOST = 1e6
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Rubric:
     parts: tuple[str, ...]
     tolerances: dict[str, float]
     limits: Limits
+    values: dict[str, dict[str, Any]]
+    """All of it as it was read, table by table."""
     sha256: str
     """Of what was read: two grades can be compared where it is the same."""
 
@@ -32,25 +36,21 @@ def read_rubric(path: Path | None = None) -> Rubric:
     Raises:
         PygptError: the file cannot be read, is not TOML, or has an unknown key or a value that is not allowed.
     """
-    default = tomllib.loads(DEFAULT.read_text(encoding="utf-8"))
+    default = tomllib.loads(_DEFAULT.read_text(encoding="utf-8"))
     given = {} if path is None else _read(path)
-    merged: dict[str, dict[str, Any]] = {}
-    for table in _TABLES:
-        values = given.get(table, {})
-        unknown = [key for key in values if key not in default[table]] if isinstance(values, dict) else [table]
-        if unknown:
-            raise PygptError(f"{path}: unknown key {table}.{unknown[0]}; known are: {', '.join(default[table])}")
-        merged[table] = default[table] | values
-    unknown = [table for table in given if table not in _TABLES]
-    if unknown:
-        raise PygptError(f"{path}: unknown table [{unknown[0]}]; known are: {', '.join(_TABLES)}")
-    digest = hashlib.sha256(repr(sorted((t, sorted(v.items())) for t, v in merged.items())).encode()).hexdigest()
+    if unknown := [table for table in given if table not in default]:
+        known = ", ".join(default)
+        raise PygptError(
+            "{path}: unknown table [{table}]; known are: {known}", path=path, table=unknown[0], known=known
+        )
+    merged = {table: values | _table(path, given.get(table, {}), table, values) for table, values in default.items()}
     return Rubric(
-        points=_numbers(merged["points"], "points", path),
-        parts=_parts(merged["parts"]["asked"], default["parts"]["asked"], path),
-        tolerances=_numbers(merged["tolerances"], "tolerances", path),
-        limits=_limits(merged["limits"], path),
-        sha256=digest,
+        points=_numbers(path, "points", merged["points"]),
+        parts=_parts(path, merged["parts"]["asked"]),
+        tolerances=_numbers(path, "tolerances", merged["tolerances"]),
+        limits=_limits(path, merged["limits"]),
+        values=merged,
+        sha256=hashlib.sha256(repr(sorted((t, sorted(v.items())) for t, v in merged.items())).encode()).hexdigest(),
     )
 
 
@@ -58,30 +58,47 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise PygptError(f"cannot read the rubric {path}: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PygptError(f"{path} is not a TOML file: {error}") from error
+        raise PygptError("cannot read the rubric {path}: {why}", path=path, why=error.strerror) from error
+    except (ValueError, RecursionError) as error:
+        raise PygptError("{path} is not a TOML file: {why}", path=path, why=str(error)) from error
 
 
-def _numbers(values: dict[str, Any], table: str, path: Path | None) -> dict[str, float]:
+def _table(path: Path | None, given: Any, table: str, default: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise PygptError("{path}: {table} must be a table, [{table}]", path=path, table=table)
+    if unknown := [key for key in given if key not in default]:
+        key, known = f"{table}.{unknown[0]}", ", ".join(default)
+        raise PygptError("{path}: unknown key {key}; known are: {known}", path=path, key=key, known=known)
+    return given
+
+
+def _numbers(path: Path | None, table: str, values: dict[str, Any]) -> dict[str, float]:
     for key, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
-            raise PygptError(f"{path}: {table}.{key} = {value!r} is not a number from 0")
+        if type(value) not in (int, float) or not 0 <= value < _MOST:
+            raise PygptError(
+                "{path}: {key} = {value} is not a number from 0 to below {most:,.0f}",
+                path=path, key=f"{table}.{key}", value=repr(value), most=_MOST,
+            )  # fmt: skip
     return {key: float(value) for key, value in values.items()}
 
 
-def _parts(asked: Any, known: list[str], path: Path | None) -> tuple[str, ...]:
-    if not isinstance(asked, list) or not asked or any(part not in known for part in asked):
-        raise PygptError(f"{path}: parts.asked = {asked!r} must be some of {', '.join(known)}")
+def _parts(path: Path | None, asked: Any) -> tuple[str, ...]:
+    if not isinstance(asked, list) or any(part not in PARTS for part in asked) or len({*asked}) < len(asked):
+        known = ", ".join(PARTS)
+        raise PygptError("{path}: parts.asked must be a list of some of {known}, each once", path=path, known=known)
     if not {"GPT", "GPT_NoAttn"} & set(asked):
-        raise PygptError(f"{path}: parts.asked must hold GPT or GPT_NoAttn")
+        raise PygptError("{path}: parts.asked must hold GPT or GPT_NoAttn", path=path)
     return tuple(asked)
 
 
-def _limits(values: dict[str, Any], path: Path | None) -> Limits:
+def _limits(path: Path | None, values: dict[str, Any]) -> Limits:
     for f in dataclasses.fields(Limits):
         value = values[f.name]
-        whole = f.type is int
-        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or value <= 0:
-            raise PygptError(f"{path}: limits.{f.name} = {value!r} is not a {'whole ' if whole else ''}number above 0")
+        if type(value) not in ((int,) if f.type is int else (int, float)) or not 0 < value < _MOST:
+            raise PygptError(
+                "{path}: {key} = {value} is not a whole number above 0 and below {most:,.0f}"
+                if f.type is int
+                else "{path}: {key} = {value} is not a number above 0 and below {most:,.0f}",
+                path=path, key=f"limits.{f.name}", value=repr(value), most=_MOST,
+            )  # fmt: skip
     return Limits(**values)

@@ -5,17 +5,17 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pygpt.errors import PygptError
-from pygpt.grading.messages import Message, plain, say
+from pygpt.grading.names import ENTRIES, names_of, real
+from pygpt.output.messages import Message, say
 
 SUFFIXES = (".py", ".ipynb")
-_MOST_FILES, _MOST_BYTES, _LONGEST_NAME = 300, 20 << 20, 200
-_ENTRY = ("submission", "model", "main")
+_MOST_FILES, _MOST_BYTES = 300, 20 << 20
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Submission:
 
     path: Path
     name: str
-    """As shown and as its report is called: plain text, no slash."""
+    """As reports and their files call it: plain text, no slash."""
 
 
 @dataclass(frozen=True)
@@ -34,27 +34,29 @@ class UnusableError(Exception):
     message: Message
 
 
-def find(paths: tuple[Path, ...], folder_is_one: bool = False) -> list[Submission]:
-    """The submissions that the arguments name; a folder without `__init__.py` is a class.
+def find(paths: Iterable[Path], folder_is_one: bool = False, out: Path | None = None) -> list[Submission]:
+    """The submissions that the arguments name, each once; a folder that is not one student's is a class.
 
     Args:
-        folder_is_one: such a folder is one submission all the same, as services hand it over.
+        folder_is_one: every folder is one submission, as services hand it over.
+        out: the folder of results, where names are noted: see `names_of`.
 
     Raises:
         PygptError: a path that does not exist, or a class with nothing in it.
     """
-    found: list[Path] = []
+    submissions: dict[Path, Path] = {}
     for path in paths:
-        if path.is_dir() and not (path / "__init__.py").exists() and not folder_is_one:
-            entries = sorted(p for p in path.iterdir() if _is_submission(p))
+        if not os.path.exists(path):  # pathlib's raises an error where a name is too long
+            raise PygptError("there is no submission {path}", path=path)
+        entries = [path]
+        if path.is_dir() and not folder_is_one and not _is_one(path):
+            entries = [entry for entry in _entries(path) if out is None or real(entry) != out.resolve()]
             if not entries:
-                raise PygptError(f"{path} holds no submission: no .py, no .ipynb, no folder")
-            found += entries
-        elif path.exists():
-            found.append(path)
-        else:
-            raise PygptError(f"there is no submission {path}")
-    return _named(found)
+                raise PygptError("{path} holds no submission: no .py, no .ipynb, no folder", path=path)
+        for entry in entries:
+            submissions.setdefault(real(entry), entry)
+    names = names_of(list(submissions.values()), out)
+    return [Submission(path, name) for path, name in zip(submissions.values(), names, strict=True)]
 
 
 @contextmanager
@@ -99,7 +101,7 @@ def _entry(path: Path) -> Path:
     if not files:
         raise UnusableError(say("there is no .py and no .ipynb file in it"))
     by_stem = {p.stem: p for p in reversed(files)}
-    for stem in _ENTRY:
+    for stem in ENTRIES:
         if stem in by_stem:
             return by_stem[stem]
     raise UnusableError(
@@ -143,28 +145,22 @@ def _copy_file(source: Path, target: Path, digest: "hashlib._Hash") -> None:
     target.chmod(0o644)
 
 
+def _is_one(folder: Path) -> bool:
+    """Whether a folder is one student's: a package, or with a file of a name that is asked for."""
+    return (folder / "__init__.py").exists() or any((folder / f"{n}{s}").is_file() for n in ENTRIES for s in SUFFIXES)
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if _is_submission(path))
+    except OSError as error:
+        raise PygptError("cannot read {path}: {why}", path=folder, why=error.strerror) from error
+
+
 def _is_submission(path: Path) -> bool:
     if path.name.startswith((".", "__")) or path.is_symlink():
         return False
     return path.is_dir() or path.suffix in SUFFIXES
-
-
-def _named(paths: list[Path]) -> list[Submission]:
-    taken: set[str] = set()
-    found = []
-    for path in paths:
-        stem = path.resolve().name if path.is_dir() else path.stem
-        # In bytes, too: the results' names are longer, and file systems allow 255.
-        short = plain(stem, 80).encode()[:_LONGEST_NAME].decode("utf-8", "ignore")
-        name = first = short.replace("/", "_").lstrip(". ") or "unnamed"
-        count = 1
-        # Whoever calls a file "ana (2)" must not be given another's results; some file systems know no capitals.
-        while name.casefold() in taken:
-            count += 1
-            name = f"{first} ({count})"
-        taken.add(name.casefold())
-        found.append(Submission(path, name))
-    return found
 
 
 def _identifier(name: str) -> str:

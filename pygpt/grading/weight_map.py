@@ -7,11 +7,10 @@ from itertools import permutations
 import torch
 from torch import Tensor
 
-from pygpt.grading.messages import Message, say
+from pygpt.output.messages import Message, say
 from pygpt.settings import ModelSettings
 
 Shape = tuple[int, ...]
-_MAP_LINE = 'weight_map = {{"{name}": "your.name"}}'
 
 
 @dataclass(frozen=True)
@@ -87,18 +86,20 @@ def carry(
     Raises:
         UnclearError: several assignments fit, or none, or `weight_map` names what is not there.
     """
-    found: dict[str, tuple[Piece, ...]] = {}
+    assigned: dict[str, tuple[Piece, ...]] = {}
     how = say("by R's names")
     for name, named in _mapped(r_shapes, weight_map, settings):
         pieces = tuple(Piece(aliases.get(piece.name, piece.name), piece.transposed) for piece in named)
         _check_mapped(name, pieces, r_shapes[name], own)
-        found[name], how = pieces, say("by the submission's weight_map")
+        assigned[name], how = pieces, say("by the submission's weight_map")
     for name, shape in r_shapes.items():
-        if name not in found and own.get(name) == shape:
-            found[name] = (Piece(name),)
-    tied = {name: aliases[name] for name in r_shapes if name in aliases and name not in found and aliases[name] in own}
-    rest_r = {name: shape for name, shape in r_shapes.items() if name not in found and name not in tied}
-    used = {piece.name for pieces in found.values() for piece in pieces}
+        if name not in assigned and own.get(name) == shape:
+            assigned[name] = (Piece(name),)
+    tied = {
+        name: aliases[name] for name in r_shapes if name in aliases and name not in assigned and aliases[name] in own
+    }
+    rest_r = {name: shape for name, shape in r_shapes.items() if name not in assigned and name not in tied}
+    used = {piece.name for pieces in assigned.values() for piece in pieces}
     rest_own = {name: shape for name, shape in own.items() if name not in used}
     if rest_r and rest_own:
         guessed = _by_order(rest_r, rest_own, settings)
@@ -107,23 +108,23 @@ def carry(
             guessed = _by_order({n: s for n, s in rest_r.items() if n != "ln_f.weight"}, rest_own, settings)
             tied |= {} if guessed is None else {"ln_f.weight": "wte.weight"}
         if guessed is not None:
-            found |= guessed
+            assigned |= guessed
             how = say("by shape and building order (no names in common with R, no weight_map)")
-        elif len(found) < len(r_shapes) // 2:
+        elif len(assigned) < len(r_shapes) // 2:
             raise UnclearError(
                 say(
                     "the weights cannot be carried over: names, shapes and building order do not tell which parameter "
                     "is R's {name}. Add to your file: {line}",
                     name=next(iter(rest_r)),
-                    line=_MAP_LINE.format(name=next(iter(rest_r))).replace("{{", "{").replace("}}", "}"),
+                    line=f'weight_map = {{"{next(iter(rest_r))}": "your.name"}}',
                 )
             )
-    used = {piece.name for pieces in found.values() for piece in pieces}
-    tied |= _shared(found)
+    used = {piece.name for pieces in assigned.values() for piece in pieces}
+    tied |= _shared(assigned)
     return Carried(
         shapes=dict(own),
-        pieces=found,
-        missing=tuple(name for name in r_shapes if name not in found),
+        pieces=assigned,
+        missing=tuple(name for name in r_shapes if name not in assigned),
         extra=tuple(name for name in own if name not in used),
         tied=tied,
         how=how,
@@ -148,7 +149,8 @@ def _check_mapped(name: str, pieces: tuple[Piece, ...], shape: Shape, own: Mappi
             say("weight_map: there is no parameter {own} (for {name})", own=", ".join(absent), name=name)
         )
     shapes = [_shape(own, piece) for piece in pieces]
-    stacked = (sum(s[0] for s in shapes), *shapes[0][1:])
+    # A single number cannot be stacked: its shape is ().
+    stacked = (sum(s[0] for s in shapes), *shapes[0][1:]) if all(shapes) else ()
     if stacked != shape or any(s[1:] != shape[1:] for s in shapes):
         raise UnclearError(
             say("weight_map: {name} has shape {shape}, yours {own}", name=name, shape=str(shape), own=str(stacked))
@@ -160,10 +162,10 @@ def _shape(own: Mapping[str, Shape], piece: Piece) -> Shape:
     return tuple(reversed(shape)) if piece.transposed else shape
 
 
-def _shared(found: Mapping[str, tuple[Piece, ...]]) -> dict[str, str]:
+def _shared(assigned: Mapping[str, tuple[Piece, ...]]) -> dict[str, str]:
     """Tied weights that a weight_map names twice: the later of R's names shares the earlier one's."""
     first: dict[tuple[Piece, ...], str] = {}
-    return {name: first[pieces] for name, pieces in found.items() if first.setdefault(pieces, name) != name}
+    return {name: first[pieces] for name, pieces in assigned.items() if first.setdefault(pieces, name) != name}
 
 
 _Slot = tuple[str, Shape]
@@ -210,8 +212,8 @@ def _numbered_alike(fit: Mapping[str, tuple[Piece, ...]]) -> bool:
     for r_name, pieces in fit.items():
         block = r_name.split(".")[1] if r_name.split(".")[1].isdigit() else "none"
         of_block.setdefault(block, set()).update(_number(piece.name) for piece in pieces)
-    numbers = [number for found in of_block.values() for number in found]
-    return all(len(found) == 1 for found in of_block.values()) and len(set(numbers)) == len(numbers)
+    numbers = [number for own in of_block.values() for number in own]
+    return all(len(own) == 1 for own in of_block.values()) and len(set(numbers)) == len(numbers)
 
 
 def _number(name: str) -> str:
@@ -223,7 +225,8 @@ def _number(name: str) -> str:
 def _orders(rest_r: Mapping[str, Shape], settings: ModelSettings) -> Iterator[list[_Slot]]:
     """The orders in which ports are built: by kind (R) or by block, parts in any order, qkv in one or in three."""
     kinds = [kind for kind in ("MH", "scale1", "scale2", "FFN") if any(n.startswith(kind + ".") for n in rest_r)]
-    arranged = [p for p in permutations(kinds) if "scale1" not in p or p.index("scale1") < p.index("scale2")]
+    norms = [kind for kind in kinds if kind.startswith("scale")]
+    arranged = [p for p in permutations(kinds) if [kind for kind in p if kind in norms] == norms]
     blocks = range(settings.n_layer)
     for embeddings in (("wpe", "wte"), ("wte", "wpe")):
         for parts in arranged:

@@ -5,12 +5,13 @@ import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pygpt.grading.batch import grade_all
+from pygpt.grading.grade import GradingJob
 from pygpt.grading.isolation.sandbox import isolation_missing
+from pygpt.grading.report import GradeReport
 from pygpt.grading.rubric import Rubric, read_rubric
 from pygpt.grading.submission import Submission
 
@@ -18,8 +19,10 @@ SUBMISSIONS = Path(__file__).parent / "submissions"
 CORRECT = SUBMISSIONS / "correct.py"
 SEED = 20261122
 
+_MISSING = isolation_missing()
 needs_isolation = pytest.mark.skipif(
-    isolation_missing() is not None, reason=f"submissions cannot be isolated here: {isolation_missing()}"
+    _MISSING is not None,
+    reason=f"submissions cannot be isolated here: {_MISSING.render('en') if _MISSING else ''}",
 )
 
 
@@ -40,7 +43,7 @@ def mutated(source: str, *changes: tuple[str, str]) -> str:
     return source
 
 
-def grade_sources(sources: Mapping[str, str | bytes], rubric: Rubric | None = None) -> dict[str, dict[str, Any]]:
+def grade_sources(sources: Mapping[str, str | bytes], rubric: Rubric | None = None) -> dict[str, GradeReport]:
     """Grade files with these contents, two at a time; reports by name."""
     with tempfile.TemporaryDirectory() as folder:
         submissions = []
@@ -48,16 +51,16 @@ def grade_sources(sources: Mapping[str, str | bytes], rubric: Rubric | None = No
             path = Path(folder) / f"{name}.py"
             path.write_bytes(source if isinstance(source, bytes) else source.encode())
             submissions.append(Submission(path, name))
-        reports = grade_all(submissions, rubric or read_rubric(), SEED, "en", False, 2, None, lambda _: None)
-    return {report["submission"]: report for report in reports}
+        reports = grade_all(submissions, GradingJob(rubric or read_rubric(), SEED), processes=2)
+    return {report.submission: report for report in reports}
 
 
 @cache
-def grade_files(names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+def grade_files(names: tuple[str, ...]) -> dict[str, GradeReport]:
     """Reports of files under `submissions`."""
     return grade_sources({name: (SUBMISSIONS / f"{name}.py").read_bytes() for name in names})
 
 
-def lost(report: dict[str, Any]) -> dict[str, float]:
+def lost(report: GradeReport) -> dict[str, float]:
     """Points lost, by check; only checks that lost any."""
-    return {c["id"]: round(c["max_score"] - c["score"], 3) for c in report["checks"] if c["score"] < c["max_score"]}
+    return {c.id: round(c.max_score - c.score, 3) for c in report.checks if c.score < c.max_score}

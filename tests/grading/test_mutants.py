@@ -1,10 +1,10 @@
 """Fairness: correct ports of any form get full marks; each honest mistake loses what its stage is worth, no more."""
 
 from functools import cache
-from typing import Any
 
 import pytest
 
+from pygpt.grading.report import GradeReport
 from tests.grading.helpers import CORRECT, SUBMISSIONS, grade_files, grade_sources, lost, mutated, needs_isolation
 
 pytestmark = needs_isolation
@@ -133,7 +133,7 @@ OTHERS = [name for name in MUTANTS if name not in NAMED_IN_THE_COURSE]
 
 
 @cache
-def reports(names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+def reports(names: tuple[str, ...]) -> dict[str, GradeReport]:
     sources = {n: mutated((SUBMISSIONS / f"{MUTANTS[n][0]}.py").read_text(), *MUTANTS[n][1]) for n in names}
     return grade_sources(sources)
 
@@ -141,19 +141,19 @@ def reports(names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("name", PORTS)
 def test_a_correct_port_gets_full_marks(name: str) -> None:
     report = grade_files(PORTS)[name]
-    assert report["state"] == "graded", report["message"]
+    assert report.state == "graded", report.message
     assert lost(report) == {}
-    assert report["score"] == report["max_score"] == 100
-    assert report["padding_row"] == ("r" if name == "own_algebra" else "corrected")
+    assert report.score == report.max_score == 100
+    assert report.padding_row == ("r" if name == "own_algebra" else "corrected")
 
 
-def hold(name: str, report: dict[str, Any]) -> None:
+def hold(name: str, report: GradeReport) -> None:
     _, _, checks, least, most = MUTANTS[name]
-    assert report["state"] == "graded", report["message"]
-    found = lost(report)
-    assert set(found) <= checks, found
-    assert least <= sum(found.values()) <= most, found
-    assert report["score"] == pytest.approx(report["max_score"] - sum(found.values()), abs=0.01)
+    assert report.state == "graded", report.message
+    points = lost(report)
+    assert set(points) <= checks, points
+    assert least <= sum(points.values()) <= most, points
+    assert report.score == pytest.approx(report.max_score - sum(points.values()), abs=0.01)
 
 
 @pytest.mark.parametrize("name", NAMED_IN_THE_COURSE)
@@ -168,12 +168,12 @@ def test_another_mistake_costs_its_stage(name: str) -> None:
 
 
 def test_the_ladder_tells_the_first_divergence_from_what_follows() -> None:
-    rows = reports(tuple(NAMED_IN_THE_COURSE))["gelu_tanh"]["ladders"]["GPT"]
-    by_name = {row["quantity"]: row for row in rows}
-    assert by_name["act.embedding"]["agrees"]
-    assert by_name["act.block1.output"]["first_divergence"]
-    assert by_name["act.block1.output"]["verdict"] == "first diverges here; wrong even with the right input"
-    assert by_name["act.logits"]["verdict"] == "differs; right when given the right input"
+    rows = reports(tuple(NAMED_IN_THE_COURSE))["gelu_tanh"].ladders["GPT"]
+    by_name = {row.quantity: row for row in rows}
+    assert by_name["act.embedding"].agrees
+    assert by_name["act.block1.output"].first_divergence
+    assert by_name["act.block1.output"].verdict == "first diverges here; wrong even with the right input"
+    assert by_name["act.logits"].verdict == "differs; right when given the right input"
 
 
 def test_a_mistake_in_one_block_leaves_the_other_its_points() -> None:
@@ -183,11 +183,11 @@ def test_a_mistake_in_one_block_leaves_the_other_its_points() -> None:
     )
     report = grade_sources({"first_block": source})["first_block"]
     assert set(lost(report)) == {"forward.ffn"}
-    ffn = next(check for check in report["checks"] if check["id"] == "forward.ffn")
-    wrong = [item["name"] for item in ffn["items"] if not item["passed"]]
+    ffn = next(check for check in report.checks if check.id == "forward.ffn")
+    wrong = [item.name for item in ffn.items if not item.passed]
     assert wrong == ["GPT, block 1", "GPT_NoAttn, block 1"]
-    assert 0 < ffn["score"] < ffn["max_score"]
-    rows = {row["quantity"]: row["verdict"] for row in report["ladders"]["GPT"]}
+    assert 0 < ffn.score < ffn.max_score
+    rows = {row.quantity: row.verdict for row in report.ladders["GPT"]}
     assert rows["act.block1.output"] == "first diverges here; wrong even with the right input"
     assert rows["act.block2.output"] == "differs; right when given the right input"
 
@@ -207,4 +207,4 @@ def test_what_is_missing_or_crashes_counts_as_nothing() -> None:
         "generation.crops": 1,
         "generation.temperature": 1,
     }
-    assert report["max_score"] == 100
+    assert report.max_score == 100

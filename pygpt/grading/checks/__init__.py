@@ -1,6 +1,7 @@
-"""The checks, in the order in which they run."""
+"""The checks, one file a stage or two. What is asked about a port and what it is worth: `rubric.toml`."""
 
-from pygpt.grading.checks import (
+from pygpt.grading.check import REGISTERED, in_order
+from pygpt.grading.checks import (  # noqa: F401 (each registers its checks)
     builds,
     causality,
     dropout,
@@ -12,18 +13,10 @@ from pygpt.grading.checks import (
     vocabulary,
     whole,
 )
-from pygpt.grading.exam import Check
+from pygpt.grading.rubric import read_rubric
 
-CHECKS: tuple[Check, ...] = (
-    *builds.CHECKS,
-    *forward.CHECKS,
-    *norms.CHECKS,
-    *builds.PARAMETERS,
-    *causality.CHECKS,
-    *whole.CHECKS,
-    *gradients.CHECKS,
-    *dropout.CHECKS,
-    *training.CHECKS,
-    *vocabulary.CHECKS,
-    *generation.CHECKS,
-)
+CHECKS = in_order(REGISTERED.values())
+"""In the order in which they run."""
+
+if unlike := {check.id for check in CHECKS} ^ read_rubric().points.keys():
+    raise ValueError(f"rubric.toml and the checks differ in {', '.join(sorted(unlike))}")

@@ -4,27 +4,30 @@ Inputs are built so that only one of the three places has anything to drop. Even
 that the place in question passes on; odd columns carry a yardstick that no dropout touches (attention's output bias).
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
+from pygpt.grading.check import Verdict, check
 from pygpt.grading.drawn import normal_weights, plain_norms, silent
-from pygpt.grading.exam import Check, Exam, Item, Verdict, each_model, judged, of_model, tokens
-from pygpt.grading.messages import say
+from pygpt.grading.exam import Exam, of_models, tokens
 from pygpt.grading.port import Weights
+from pygpt.output.messages import Message, say
 from pygpt.settings import ModelName, ModelSettings
 
 _ROWS = 1500
 _YARD = 2**0.5
 _SCALE_TOLERANCE = 0.02
+_HINT = say("nn.Dropout(p0), in train mode alone: on the embedding, on the attention weights, at the end of FFN.")
 
 
-def _eval(exam: Exam) -> list[Item]:
-    return each_model(exam, _only_in_training)
-
-
-def _only_in_training(exam: Exam, model: ModelName) -> Verdict:
+@check(
+    "dropout.eval",
+    say("No dropout in eval mode"),
+    say("model$eval() turns dropout off: the same input gives the same logits."),
+    say("nn.Dropout knows the mode; functional.dropout needs training=self.training."),
+    each=of_models(),
+)
+def only_in_training(exam: Exam, model: ModelName) -> Verdict:
     rng = exam.random("dropout", "eval", model)
     settings = exam.settings(model, rng, dropout=0.3)
     weights = exam.port.fitted(settings, normal_weights(settings, rng))
@@ -32,19 +35,32 @@ def _only_in_training(exam: Exam, model: ModelName) -> Verdict:
     one, two = exam.port.logits(settings, weights, [x, x], seeds=(11, 12))
     same = bool((one == two).all())
     expected = say("in eval mode the same logits for the same input")
-    return Verdict(same, expected, say("the same") if same else say("other logits at every call"))
+    return Verdict.of(same, expected, say("the same" if same else "different logits at each call"))
 
 
-def _place(exam: Exam, place: str) -> list[Item]:
-    models = [m for m in exam.models if m == "gpt" or place != "attention"]
-    return [judged(of_model(model), _place_judge(exam, model, place)) for model in models]
-
-
-def _place_judge(exam: Exam, model: ModelName, place: str) -> Callable[[], Verdict]:
-    return lambda: _dropped_at(exam, model, place)
-
-
-def _dropped_at(exam: Exam, model: ModelName, place: str) -> Verdict:
+@check(
+    "dropout.ffn",
+    say("Dropout at the end of the feed-forward part"),
+    say("The last layer of FFN is nn_dropout(p0): before the sum, after the second linear layer."),
+    _HINT,
+    each=of_models("ffn"),
+)
+@check(
+    "dropout.attention",
+    say("Dropout on the attention weights"),
+    say("nn_multihead_attention(dropout = p0) drops weights after the softmax, and nothing after the projection."),
+    _HINT,
+    each=of_models("attention", having="MH"),
+    needs=("GPT",),
+)
+@check(
+    "dropout.embedding",
+    say("Dropout on the embedding"),
+    say("drop0 drops single values of the sum of token and position."),
+    _HINT,
+    each=of_models("embedding"),
+)
+def dropped_at(exam: Exam, model: ModelName, place: str) -> Verdict:
     rng = exam.random("dropout", place, model)
     rate = 0.15 + 0.25 * float(torch.rand(1, generator=rng))
     heads = 2
@@ -105,20 +121,11 @@ def _judge_columns(
     top, bottom = up.amax(dim=1, keepdim=True), down.amin(dim=1, keepdim=True)
     middle = (top + bottom) / 2
     kept = (columns[:, even] - middle).abs() > (top - bottom).abs() / 4
-    expected = say("a share of {rate} dropped, the rest divided by {keep}", rate=rate, keep=1 - rate)
     if place == "attention":
         # One weight a head: all its columns fall together. A row where both heads fell has no level to go by.
         return _judge_heads(columns, even, sign, rate, heads, deviations)
-    found = 1 - float(kept.double().mean())
-    allowed = deviations * (rate * (1 - rate) / kept.numel()) ** 0.5
-    shown = say("a share of {found} dropped", found=found)
-    if abs(found - rate) > allowed:
-        return Verdict(False, expected, shown)
-    if model == "gpt":
-        scale = _amplitude(columns, even, sign)
-        if abs(scale * (1 - rate) - 1) > _SCALE_TOLERANCE:
-            return Verdict(False, expected, say("what is kept is multiplied by {scale}", scale=scale))
-    return Verdict(True, expected, shown)
+    scale = _amplitude(columns, even, sign) if model == "gpt" else None
+    return _judge_share(1 - float(kept.double().mean()), kept.numel(), scale, rate, deviations)
 
 
 def _amplitude(columns: Tensor, even: Tensor, sign: Tensor) -> float:
@@ -129,7 +136,6 @@ def _amplitude(columns: Tensor, even: Tensor, sign: Tensor) -> float:
 
 
 def _judge_heads(columns: Tensor, even: Tensor, sign: Tensor, rate: float, heads: int, deviations: float) -> Verdict:
-    expected = say("a share of {rate} dropped, the rest divided by {keep}", rate=rate, keep=1 - rate)
     odd_up, odd_down = (columns[:, ~even & (sign == s)] for s in (1, -1))
     measure = (odd_up.mean(dim=1) - odd_down.mean(dim=1)).unsqueeze(1) / _YARD
     ratios = []
@@ -139,49 +145,25 @@ def _judge_heads(columns: Tensor, even: Tensor, sign: Tensor, rate: float, heads
         up, down = mine[:, e & (s == 1)], mine[:, e & (s == -1)]
         pairs = (up.unsqueeze(2) - down.unsqueeze(1)).flatten(1) / measure
         if float((pairs.amax(dim=1) - pairs.amin(dim=1)).max()) > _SCALE_TOLERANCE:
-            return Verdict(False, expected, say("columns of one head are dropped each for itself, not weights"))
+            actual = say("single columns of a head are dropped, not whole attention weights")
+            return Verdict.of(False, _expected(rate), actual)
         ratios.append(pairs.mean(dim=1))
     ratio = torch.stack(ratios)
     dropped = ratio.abs() < 0.5
-    found = float(dropped.double().mean())
-    shown = say("a share of {found} dropped", found=found)
-    if abs(found - rate) > deviations * (rate * (1 - rate) / dropped.numel()) ** 0.5:
-        return Verdict(False, expected, shown)
-    scale = float(ratio[~dropped].median())
-    if abs(scale * (1 - rate) - 1) > _SCALE_TOLERANCE:
-        return Verdict(False, expected, say("what is kept is multiplied by {scale}", scale=scale))
-    return Verdict(True, expected, shown)
+    share, scale = float(dropped.double().mean()), float(ratio[~dropped].median())
+    return _judge_share(share, dropped.numel(), scale, rate, deviations)
 
 
-_HINT = say("nn.Dropout(p0), in train mode alone: on the embedding, on the attention weights, at the end of FFN.")
-CHECKS = (
-    Check(
-        "dropout.eval",
-        say("No dropout in eval mode"),
-        say("model$eval() turns dropout off: the same input gives the same logits."),
-        say("nn.Dropout knows the mode; functional.dropout needs training=self.training."),
-        _eval,
-    ),
-    Check(
-        "dropout.embedding",
-        say("Dropout on the embedding"),
-        say("drop0 drops single values of the sum of token and position."),
-        _HINT,
-        lambda exam: _place(exam, "embedding"),
-    ),
-    Check(
-        "dropout.attention",
-        say("Dropout on the attention weights"),
-        say("nn_multihead_attention(dropout = p0) drops weights after the softmax, and nothing after the projection."),
-        _HINT,
-        lambda exam: _place(exam, "attention"),
-        ("GPT",),
-    ),
-    Check(
-        "dropout.ffn",
-        say("Dropout at the end of the feed-forward part"),
-        say("The last layer of FFN is nn_dropout(p0): before the sum, after the second linear layer."),
-        _HINT,
-        lambda exam: _place(exam, "ffn"),
-    ),
-)
+def _judge_share(share: float, draws: int, scale: float | None, rate: float, deviations: float) -> Verdict:
+    """Whether the share of what is dropped, and how much larger the rest is (None: not seen), go with the rate."""
+    expected = _expected(rate)
+    told = say("a share of {share} dropped", share=share)
+    if abs(share - rate) > deviations * (rate * (1 - rate) / draws) ** 0.5:
+        return Verdict.of(False, expected, told)
+    if scale is not None and abs(scale * (1 - rate) - 1) > _SCALE_TOLERANCE:
+        return Verdict.of(False, expected, say("what is kept is multiplied by {scale}", scale=scale))
+    return Verdict.of(True, expected, told)
+
+
+def _expected(rate: float) -> Message:
+    return say("a share of {rate} dropped, the rest divided by {keep}", rate=rate, keep=1 - rate)

@@ -1,15 +1,16 @@
 """forward, part by part: each part is fed the reference's input, so that a mistake elsewhere does not show here."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import torch
 
+from pygpt.grading.check import Case, Each, Verdict, check
 from pygpt.grading.drawn import INPUT_SCALE, normal_weights, plain_norms, silent, unit_rows
-from pygpt.grading.exam import Check, Exam, Item, Verdict, each_model, judged, shapes_of, tokens
-from pygpt.grading.messages import say
-from pygpt.grading.port import R_NAME, Weights, reference
-from pygpt.grading.readout import GROUPS, View, compared, seen, verdict
-from pygpt.settings import ModelName, ModelSettings
+from pygpt.grading.exam import Exam, of_models, shapes_of, tokens
+from pygpt.grading.port import BLOCK_PARTS, Weights, reference
+from pygpt.grading.readout import GROUPS, View, compared, seen, worst
+from pygpt.output.messages import say
+from pygpt.settings import R_MODELS, ModelName, ModelSettings
 
 _BATCH = 2
 
@@ -21,38 +22,82 @@ def room_for(exam: Exam, model: ModelName, rng: torch.Generator, **fixed: int) -
     return exam.settings(model, rng, block_size=small.block_size, vocab_size=rows, **fixed)
 
 
-def block_items(exam: Exam, part: str) -> list[Item]:
-    """An item for each block of each model that has this part."""
-    items = []
-    for model in exam.models:
-        if part == "MH" and model != "gpt":
-            continue
-        rng = exam.random("forward", part, model)
-        settings = room_for(exam, model, rng)
-        for j in range(settings.n_layer):
-            name = say("{model}, block {j}", model=R_NAME[model], j=j + 1)
-            items.append(judged(name, _block_judge(exam, settings, j, part, rng)))
-    return items
+def _blocks(part: str) -> Each:
+    """Each block of each model that has this part."""
+
+    def cases(exam: Exam) -> Iterator[Case]:
+        for model in (model for model in exam.models if part in BLOCK_PARTS[model]):
+            rng = exam.random("forward", part, model)
+            settings = room_for(exam, model, rng)
+            for j in range(settings.n_layer):
+                name = say("{model}, block {j}", model=R_MODELS[model], j=j + 1)
+                yield Case(name, model, j + 1, part, given=(settings, j, part, rng))
+
+    return cases
 
 
-def _block_judge(exam: Exam, settings: ModelSettings, j: int, part: str, rng: torch.Generator) -> Callable[[], Verdict]:
-    def judge() -> Verdict:
-        # Large inputs do not show a wrong eps, normed ones do not show a norm in the wrong place: what a part does is
-        # right if it is right on either. The norms have checks of their own.
-        found = _block_verdict(exam, settings, j, part, False, rng)
-        if found.passed:
-            return found
-        normed = _block_verdict(exam, settings, j, part, True, rng)
-        return normed if normed.passed else found
+@check(
+    "forward.embedding",
+    say("Embedding: token plus position"),
+    say("h0 = Embed(x) + Pos(x): the token's row plus the row of its position, counted from the first."),
+    say("self.wte(x) + self.wpe(torch.arange(k)), without a factor"),
+    each=of_models(),
+)
+def embedding(exam: Exam, model: ModelName) -> Verdict:
+    rng = exam.random("forward", "embedding", model)
+    settings = room_for(exam, model, rng)
+    return worst([_embedding_view(exam, settings, k, rng) for k in shapes_of(settings)], exam.tolerance)
 
-    return judge
+
+@check(
+    "forward.ffn",
+    say("Feed-forward part of each block, given the right input"),
+    say("h + FFN(LN(h)) with Linear(d, 4d), the exact GELU, Linear(4d, d)."),
+    say("nn.GELU() without approximate='tanh'; LayerNorm before, the input added after."),
+    each=_blocks("FFN"),
+)
+@check(
+    "forward.attention",
+    say("Attention of each block, given the right input"),
+    say("h' = h + MHA(LN(h)), judged at the last position, where the mask blocks nothing."),
+    say("softmax(Q K^T / sqrt(d / heads)) V for each head, then the output projection; the input is added after."),
+    each=_blocks("MH"),
+    needs=("GPT",),
+)
+def block_part(exam: Exam, settings: ModelSettings, j: int, part: str, rng: torch.Generator) -> Verdict:
+    # Large inputs do not show a wrong eps, normed ones do not show a norm in the wrong place: what a part does is
+    # right if it is right on either. The norms have checks of their own.
+    large = _block_verdict(exam, settings, j, part, False, rng)
+    if large.passed:
+        return large
+    normed = _block_verdict(exam, settings, j, part, True, rng)
+    return normed if normed.passed else large
+
+
+@check(
+    "forward.head",
+    say("Final norm and output layer, given the right input"),
+    say("logits = ln_f(scale3(h)): a LayerNorm, then a linear layer without bias."),
+    say("Apply scale3 before ln_f, and return logits, not probabilities."),
+    each=of_models(),
+)
+def head(exam: Exam, model: ModelName) -> Verdict:
+    rng = exam.random("forward", "head", model)
+    settings = exam.settings(model, rng)
+    drawn = plain_norms(normal_weights(settings, rng, INPUT_SCALE), ("scale3",))
+    drawn["wpe.weight"] = torch.zeros_like(drawn["wpe.weight"])
+    weights = exam.port.fitted(settings, silent(drawn, range(settings.n_layer)))
+    x = tokens(rng, (_BATCH, settings.block_size), 2, settings.vocab_size)
+    with torch.no_grad():
+        expected = reference(settings, weights)(x)
+    return compared(exam.port.logits(settings, weights, [x])[0], expected, exam.tolerance)
 
 
 def _block_verdict(
     exam: Exam, settings: ModelSettings, j: int, part: str, normed: bool, rng: torch.Generator
 ) -> Verdict:
     views = [_block_view(exam, settings, j, part, k, normed, rng) for k in shapes_of(settings)]
-    return verdict(views, exam.tolerance, last_only=part == "MH")
+    return worst(views, exam.tolerance, last_only=part == "MH")
 
 
 def _block_view(
@@ -76,16 +121,6 @@ def _same_norms(weights: Weights, j: int) -> Weights:
     return weights | {name: value for name, value in same.items() if name in weights}
 
 
-def _embedding(exam: Exam) -> list[Item]:
-    return each_model(exam, _embedded)
-
-
-def _embedded(exam: Exam, model: ModelName) -> Verdict:
-    rng = exam.random("forward", "embedding", model)
-    settings = room_for(exam, model, rng)
-    return verdict([_embedding_view(exam, settings, k, rng) for k in shapes_of(settings)], exam.tolerance)
-
-
 def _embedding_view(exam: Exam, settings: ModelSettings, k: int, rng: torch.Generator) -> View:
     weights = silent(plain_norms(normal_weights(settings, rng, INPUT_SCALE)), range(settings.n_layer))
     # The last feed-forward part adds a constant: it shows whether the sum has the right size, too.
@@ -96,52 +131,3 @@ def _embedding_view(exam: Exam, settings: ModelSettings, k: int, rng: torch.Gene
     total = unit_rows(_BATCH, k, settings, rng)
     vectors = (total - positions[:k], total + constant)
     return seen(exam, settings, weights, {"wpe.weight": positions, last: constant}, vectors, rng)
-
-
-def _head(exam: Exam) -> list[Item]:
-    return each_model(exam, _head_verdict)
-
-
-def _head_verdict(exam: Exam, model: ModelName) -> Verdict:
-    rng = exam.random("forward", "head", model)
-    settings = exam.settings(model, rng)
-    drawn = plain_norms(normal_weights(settings, rng, INPUT_SCALE), ("scale3",))
-    drawn["wpe.weight"] = torch.zeros_like(drawn["wpe.weight"])
-    weights = exam.port.fitted(settings, silent(drawn, range(settings.n_layer)))
-    x = tokens(rng, (_BATCH, settings.block_size), 2, settings.vocab_size)
-    with torch.no_grad():
-        expected = reference(settings, weights)(x)
-    return compared(exam.port.logits(settings, weights, [x])[0], expected, exam.tolerance)
-
-
-CHECKS = (
-    Check(
-        "forward.embedding",
-        say("Embedding: token plus position"),
-        say("h0 = Embed(x) + Pos(x): the token's row plus the row of its position, counted from the first."),
-        say("self.wte(x) + self.wpe(torch.arange(k)), without a factor"),
-        _embedding,
-    ),
-    Check(
-        "forward.attention",
-        say("Attention of each block, given the right input"),
-        say("h' = h + MHA(LN(h)), judged at the last position, where the mask blocks nothing."),
-        say("softmax(Q K^T / sqrt(d / heads)) V for each head, then the output projection; the input is added after."),
-        lambda exam: block_items(exam, "MH"),
-        ("GPT",),
-    ),
-    Check(
-        "forward.ffn",
-        say("Feed-forward part of each block, given the right input"),
-        say("h + FFN(LN(h)) with Linear(d, 4d), the exact GELU, Linear(4d, d)."),
-        say("nn.GELU() without approximate='tanh'; LayerNorm before, the input added after."),
-        lambda exam: block_items(exam, "FFN"),
-    ),
-    Check(
-        "forward.head",
-        say("Final norm and output layer, given the right input"),
-        say("logits = ln_f(scale3(h)): a LayerNorm, then a linear layer without bias."),
-        say("Apply scale3 before ln_f, and return logits, not probabilities."),
-        _head,
-    ),
-)

@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor
 
+from pygpt.grading.check import Verdict, check
 from pygpt.grading.drawn import normal_weights, plain_norms, silent
-from pygpt.grading.exam import Check, Exam, Item, Verdict, judged, tokens
-from pygpt.grading.messages import say
+from pygpt.grading.exam import Exam, once, tokens
 from pygpt.grading.port import Weights
+from pygpt.output.messages import say
 from pygpt.settings import ModelSettings
 
 _COLD = 1e-4
@@ -15,16 +16,26 @@ _DRAWS = 400
 # Chance of a right sampler to be held wrong: below one in a million.
 _DEVIATIONS = 5.5
 
-
-def _continues(exam: Exam) -> list[Item]:
-    return [judged(say("a short prompt"), lambda: _cold(exam, longer=False))]
+_HINT = say("idx[:, -block_size:], logits[:, -1] / temperature, softmax, torch.multinomial, torch.cat")
 
 
-def _crops(exam: Exam) -> list[Item]:
-    return [judged(say("a prompt longer than the block"), lambda: _cold(exam, longer=True))]
-
-
-def _cold(exam: Exam, longer: bool) -> Verdict:
+@check(
+    "generation.crops",
+    say("Long contexts are cropped"),
+    say("The model sees the last block_size tokens, no more."),
+    _HINT,
+    each=once(say("a prompt longer than the block"), True),
+    needs=("generate",),
+)
+@check(
+    "generation.continues",
+    say("The prompt is continued"),
+    say("The next token is drawn from the softmax of the last position's logits, then appended."),
+    _HINT,
+    each=once(say("a short prompt"), False),
+    needs=("generate",),
+)
+def likeliest_when_cold(exam: Exam, longer: bool) -> Verdict:
     """Near temperature 0 each new token is the likeliest one, by the submission's own logits."""
     rng = exam.random("generation", longer)
     model = exam.models[0]
@@ -32,23 +43,27 @@ def _cold(exam: Exam, longer: bool) -> Verdict:
     weights = exam.port.fitted(settings, normal_weights(settings, rng))
     length = settings.block_size + 3 if longer else 2
     prompt = tokens(rng, (1, length), 2, settings.vocab_size)
-    found = _generated(exam, settings, weights, prompt, _NEW, _COLD)
+    text = _generated(exam, settings, weights, prompt, _NEW, _COLD)
     expected = say("the prompt, then {n} times the likeliest token", n=_NEW)
-    if not bool((found[:, :length] == prompt).all()):
-        return Verdict(False, expected, say("the prompt itself comes back changed"))
-    windows = [found[:, max(0, end - settings.block_size) : end] for end in range(length, length + _NEW)]
+    if not bool((text[:, :length] == prompt).all()):
+        return Verdict.of(False, expected, say("the prompt itself comes back changed"))
+    windows = [text[:, max(0, end - settings.block_size) : end] for end in range(length, length + _NEW)]
     for i, logits in enumerate(exam.port.logits(settings, weights, windows)):
-        last, drawn = logits[0, -1], int(found[0, length + i])
+        last, drawn = logits[0, -1], int(text[0, length + i])
         if float(last.max() - last[drawn]) > 30 * _COLD:
-            return Verdict(False, expected, say("new token {n} is not the likeliest", n=i + 1))
-    return Verdict(True, expected, say("so it is"))
+            return Verdict.of(False, expected, say("new token {n} is not the likeliest", n=i + 1))
+    return Verdict.of(True, expected, say("as expected"))
 
 
-def _temperature(exam: Exam) -> list[Item]:
-    return [judged(say("{n} draws", n=_DRAWS), lambda: _warm(exam))]
-
-
-def _warm(exam: Exam) -> Verdict:
+@check(
+    "generation.temperature",
+    say("The temperature"),
+    say("Logits are divided by the temperature before the softmax."),
+    _HINT,
+    each=once(say("{n} draws", n=_DRAWS)),
+    needs=("generate",),
+)
+def drawn_at_the_temperature(exam: Exam) -> Verdict:
     """A model whose logits do not depend on the input: the draws must have the softmax's mean log-probability."""
     rng = exam.random("generation", "temperature")
     settings = exam.settings(exam.models[0], rng, n_layer=1, vocab_size=12)
@@ -63,15 +78,15 @@ def _warm(exam: Exam) -> Verdict:
     weights = exam.port.fitted(settings, weights)
     prompt = tokens(rng, (1, 1), 2, settings.vocab_size)
     own = exam.port.logits(settings, weights, [prompt])[0][0, -1]
-    found = _generated(exam, settings, weights, prompt, _DRAWS, temperature)[0, 1:]
+    rows = _generated(exam, settings, weights, prompt, _DRAWS, temperature)[0, 1:]
     log_p = torch.log_softmax(own / temperature, dim=0)
     mean = float((log_p.exp() * log_p).sum())
     spread = max(float((log_p.exp() * (log_p - mean) ** 2).sum()), 1e-12) ** 0.5
-    actual = float(log_p[found].mean())
+    actual = float(log_p[rows].mean())
     expected = say("mean log-probability {value} at temperature {t}", value=mean, t=temperature)
     passed = abs(actual - mean) <= _DEVIATIONS * spread / _DRAWS**0.5
-    many = len(set(found.tolist())) > 1
-    return Verdict(passed and many, expected, say("{value}", value=actual))
+    many = len(set(rows.tolist())) > 1
+    return Verdict.of(passed and many, expected, say("{value}", value=actual))
 
 
 def _generated(
@@ -84,34 +99,5 @@ def _generated(
         "block_size": settings.block_size,
     }
     tensors = exam.port.own_weights(settings, weights) | {"idx": prompt}
-    found = exam.port.session.ask(request, tensors, {"idx": (1, prompt.shape[1] + new)})["idx"].to(torch.int64)
-    return found.clamp(0, settings.vocab_size - 1)
-
-
-_HINT = say("idx[:, -block_size:], logits[:, -1] / temperature, softmax, torch.multinomial, torch.cat")
-CHECKS = (
-    Check(
-        "generation.continues",
-        say("The prompt is continued"),
-        say("The next token is drawn from the softmax of the last position's logits, then appended."),
-        _HINT,
-        _continues,
-        ("generate",),
-    ),
-    Check(
-        "generation.crops",
-        say("Long contexts are cropped"),
-        say("The model sees the last block_size tokens, no more."),
-        _HINT,
-        _crops,
-        ("generate",),
-    ),
-    Check(
-        "generation.temperature",
-        say("The temperature"),
-        say("Logits are divided by the temperature before the softmax."),
-        _HINT,
-        _temperature,
-        ("generate",),
-    ),
-)
+    rows = exam.port.session.ask(request, tensors, {"idx": (1, prompt.shape[1] + new)})["idx"].to(torch.int64)
+    return rows.clamp(0, settings.vocab_size - 1)

@@ -3,44 +3,50 @@
 import torch
 from torch import Tensor
 
+from pygpt.grading.check import Verdict, check
 from pygpt.grading.drawn import normal_weights
-from pygpt.grading.exam import Check, Exam, Item, Verdict, each_model, tokens
+from pygpt.grading.exam import Exam, of_models, tokens
 from pygpt.grading.isolation.session import AnswerError
-from pygpt.grading.messages import say
 from pygpt.grading.port import Weights, reference
-from pygpt.settings import ModelName, ModelSettings
+from pygpt.output.messages import say
+from pygpt.settings import R_MODELS, ModelName, ModelSettings
 
 _STEP = {True: 1e-5, False: 1e-2}
 """Of the finite difference, in float64 and in float32."""
 _FLOAT32_TOLERANCE = 0.05
 
 
-def _gradients(exam: Exam) -> list[Item]:
-    return each_model(exam, _flows_back)
-
-
-def _flows_back(exam: Exam, model: ModelName) -> Verdict:
+@check(
+    "gradients.cotangent",
+    say("Gradients"),
+    say("Training follows the gradients: each must be the slope of the logits along its parameter."),
+    say("No detach(), .data, torch.no_grad() or NumPy between parameters and logits."),
+    each=of_models(),
+)
+def flows_back(exam: Exam, model: ModelName) -> Verdict:
     rng = exam.random("gradients", model)
     settings = exam.settings(model, rng)
     weights = exam.port.fitted(settings, normal_weights(settings, rng))
     # Rows 0 and 1 are left out: which of them has no gradient is the padding row's check.
     x = tokens(rng, (2, settings.block_size - 1), 2, settings.vocab_size)
     cotangent = torch.randn(*x.shape, settings.vocab_size, generator=rng)
-    found = exam.port.gradients(settings, weights, x, cotangent)
+    gradients = exam.port.gradients(settings, weights, x, cotangent)
     expected = say("the derivative of the logits with respect to every parameter")
     right = _reference_gradients(settings, weights, x, cotangent)
-    dead = [name for name in found if float(right[name].norm()) > 0 and not bool(found[name].any())]
-    if 2 * len(dead) > len(found):
-        return Verdict(False, expected, say("no gradient reaches {names}", names=", ".join(dead)))
+    dead = [name for name, own in gradients.items() if float(right[name].norm()) > 0 and not bool(own.any())]
+    if 2 * len(dead) > len(gradients):
+        return Verdict.of(False, expected, say("no gradient reaches {names}", names=", ".join(dead)))
     tied = exam.port.built(settings).carried.tied
-    if not tied and all(_near(found[n], right[n], exam.rubric.tolerances["gradients"]) for n in found):
-        return Verdict(True, expected, say("so it is, for {n} parameters", n=len(found)))
+    if not tied and all(_near(g, right[n], exam.rubric.tolerances["gradients"]) for n, g in gradients.items()):
+        return Verdict.of(True, expected, say("as expected, for {n} parameters", n=len(gradients)))
     # Else against the submission's own forward pass: a mistake there has been paid for already.
     wrong = _off_its_own_slope(exam, settings, weights, x, cotangent, rng)
     if wrong is None:
-        return Verdict(True, expected, say("so it is, by the submission's own forward pass"))
+        return Verdict.of(True, expected, say("as expected, by the submission's own forward pass"))
     name, slope, product = wrong
-    return Verdict(False, say("{name}: slope {slope}", name=name, slope=slope), say("gradient says {p}", p=product))
+    return Verdict.of(
+        False, say("{name}: slope {slope}", name=name, slope=slope), say("the gradient gives {p}", p=product)
+    )
 
 
 def _reference_gradients(settings: ModelSettings, weights: Weights, x: Tensor, cotangent: Tensor) -> Weights:
@@ -84,11 +90,17 @@ def _off_its_own_slope(
     return None
 
 
-def _padding(exam: Exam) -> list[Item]:
-    return each_model(exam, _padding_row)
-
-
-def _padding_row(exam: Exam, model: ModelName) -> Verdict:
+@check(
+    "padding.row",
+    say("The padding row gets no gradient"),
+    say(
+        "R's padding_idx = 1 leaves one row of the embedding without gradient: row 1 by a slip of R torch, "
+        "row 0 if it is corrected; both are right here."
+    ),
+    say("nn.Embedding(nvoc, n_embd, padding_idx=0)"),
+    each=of_models(),
+)
+def padding_row(exam: Exam, model: ModelName) -> Verdict:
     rng = exam.random("padding", model)
     settings = exam.settings(model, rng)
     weights = exam.port.fitted(settings, normal_weights(settings, rng))
@@ -100,29 +112,11 @@ def _padding_row(exam: Exam, model: ModelName) -> Verdict:
     gradients = exam.port.gradients(settings, weights, x, cotangent)
     expected = say("one row of the token embedding without gradient: 1 (as R) or 0 (PAD, corrected)")
     if "wte.weight" not in gradients:
-        return Verdict(False, expected, say("no token embedding was found in {model}", model=model))
+        return Verdict.of(
+            False, expected, say("{model} has no token embedding that could be recognised", model=R_MODELS[model])
+        )
     still = [row for row in (0, 1) if bool((gradients["wte.weight"][row] == 0).all())]
     if still in ([0], [1]):
         exam.padding_row = "corrected" if still == [0] else "r"
-        return Verdict(True, expected, say("row {row} has no gradient", row=still[0]))
-    shown = say("both rows have a gradient") if not still else say("neither row has a gradient")
-    return Verdict(False, expected, shown)
-
-
-CHECKS = (
-    Check(
-        "gradients.cotangent",
-        say("Gradients"),
-        say("Training follows the gradients: each must be the slope of the logits along its parameter."),
-        say("No detach(), .data, torch.no_grad() or NumPy between parameters and logits."),
-        _gradients,
-    ),
-    Check(
-        "padding.row",
-        say("The padding row gets no gradient"),
-        say("R's padding_idx = 1 leaves one row of the embedding without gradient: row 1 by a slip of R torch, "
-            "row 0 if it is corrected; both are right here."),
-        say("nn.Embedding(nvoc, n_embd, padding_idx=0)"),
-        _padding,
-    ),
-)  # fmt: skip
+        return Verdict.of(True, expected, say("row {row} has no gradient", row=still[0]))
+    return Verdict.of(False, expected, say("neither row has a gradient" if still else "both rows have a gradient"))

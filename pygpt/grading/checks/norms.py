@@ -1,33 +1,48 @@
 """forward, the LayerNorms: each in its place, and with R's eps. The submission is held against itself."""
 
+from collections.abc import Iterator
+
 import torch
 
+from pygpt.grading.check import Case, Outcome, Verdict, check
 from pygpt.grading.drawn import INPUT_SCALE, normal_weights, plain_norms, silent, unit_rows, with_rows
-from pygpt.grading.exam import Check, Exam, Item, Verdict, explained, judged, tokens
-from pygpt.grading.messages import say
-from pygpt.grading.port import R_NAME, Weights, reference
+from pygpt.grading.exam import Exam, tokens
+from pygpt.grading.port import BLOCK_PARTS, Weights, reference
 from pygpt.grading.readout import DECOYS, compared
-from pygpt.settings import ModelSettings
+from pygpt.output.messages import say
+from pygpt.settings import R_MODELS, ModelSettings
 
 _EPS = 1e-5
 _EPS_TOLERANCE = 0.03
 _BATCH, _BIG = 4, 1e4
-_NO_EFFECT = say("it has no effect")
+_PART_BEHIND = {"scale1": "MH", "scale2": "FFN"}
 
 
-def _places(exam: Exam) -> list[Item]:
-    items = []
+def _places(exam: Exam) -> Iterator[Case]:
     for model in exam.models:
         rng = exam.random("norms", "places", model)
         settings = exam.settings(model, rng)
-        parts = ("MH", "FFN") if model == "gpt" else ("FFN",)
-        for part in parts:
-            name = say("{model}, the norm before {part}", model=R_NAME[model], part=part)
-            items.append(judged(name, _placed, exam, settings, part, rng))
-    return items
+        for part in BLOCK_PARTS[model]:
+            name = say("{model}, the norm before {part}", model=R_MODELS[model], part=part)
+            yield Case(name, model, part=part, given=(settings, part, rng))
 
 
-def _placed(exam: Exam, settings: ModelSettings, part: str, rng: torch.Generator) -> Verdict:
+def _norms(exam: Exam) -> Iterator[Case]:
+    for model in exam.models:
+        rng = exam.random("norms", "eps", model)
+        settings = exam.settings(model, rng)
+        for norm in (*(n for n, part in _PART_BEHIND.items() if part in BLOCK_PARTS[model]), "scale3"):
+            yield Case(say("{model}, {norm}", model=R_MODELS[model], norm=norm), model, given=(settings, norm, rng))
+
+
+@check(
+    "forward.norm_places",
+    say("Each LayerNorm in its place"),
+    say("scale1 stands before the attention, scale2 before the feed-forward part, inside of the branch (pre-norm)."),
+    say("h + MHA(scale1(h)), then h + FFN(scale2(h)): not exchanged, and not after the sum."),
+    each=_places,
+)
+def in_its_place(exam: Exam, settings: ModelSettings, part: str, rng: torch.Generator) -> Verdict:
     """The norm's weight and bias, folded into the linear layer after it, must make no difference."""
     j = int(torch.randint(settings.n_layer, (1,), generator=rng))
     norm = f"scale{1 if part == 'MH' else 2}.{j}"
@@ -55,40 +70,39 @@ def _placed(exam: Exam, settings: ModelSettings, part: str, rng: torch.Generator
         answers.append(exam.apart.logits(settings, plain_norms(weights) | folded, [x])[0])
     others = [a for i, a in enumerate(answers) if i != place]
     if any(compared(other, answers[place], 10 * exam.tolerance).passed for other in others):
-        return Verdict(False, say("{norm} changes the output", norm=norm), _NO_EFFECT)
+        return _no_effect(norm)
     return compared(actual, answers[place], exam.tolerance, last_only=True)
 
 
-def _eps(exam: Exam) -> list[Item]:
-    items = []
-    for model in exam.models:
-        rng = exam.random("norms", "eps", model)
-        settings = exam.settings(model, rng)
-        for norm in ("scale1", "scale2", "scale3") if model == "gpt" else ("scale2", "scale3"):
-            name = say("{model}, {norm}", model=R_NAME[model], norm=norm)
-            items.append(judged(name, _eps_or_paid, exam, settings, norm, rng))
-    return items
-
-
-def _eps_or_paid(exam: Exam, settings: ModelSettings, norm: str, rng: torch.Generator) -> Verdict:
+@check(
+    "forward.norm_eps",
+    say("eps of the LayerNorms"),
+    say("R's nn_layer_norm adds eps = 1e-5 to the variance; for inputs of small variance it shows."),
+    say("nn.LayerNorm(n_embd) has eps=1e-5 already"),
+    each=_norms,
+    after=("forward.head", "forward.norm_places"),
+)
+def eps_is_r_s(exam: Exam, settings: ModelSettings, norm: str, rng: torch.Generator) -> Verdict:
     """Where a norm is not in its place, tiny inputs do not reach the norms as in R; the place has been paid for."""
-    found = _eps_verdict(exam, settings, norm, rng)
-    if found.passed:
-        return found
+    verdict = _eps_verdict(exam, settings, norm, rng)
+    if verdict.passed:
+        return verdict
     if norm == "scale3" and not exam.passed("forward.head", model=settings.model):
-        return explained(found)
+        return verdict.paid()
     misplaced = not exam.passed("forward.norm_places", model=settings.model)
-    paid = misplaced and not _forgotten(exam, settings, norm)
-    return explained(found) if paid else found
+    return verdict.paid() if misplaced and not _forgotten(exam, settings, norm) else verdict
 
 
 def _forgotten(exam: Exam, settings: ModelSettings, norm: str) -> bool:
-    """Whether the check of its place has found that this norm does nothing at all: then it has no eps to be right."""
-    part = {"scale1": "MH", "scale2": "FFN"}.get(norm)
+    """Whether the check of its place says that this norm does nothing at all: then it has no eps to be right."""
     return any(
-        item.verdict.actual is _NO_EFFECT and item.name.values == {"model": R_NAME[settings.model], "part": part}
-        for item in exam.items["forward.norm_places"]
+        (item.outcome, item.model, item.part) == (Outcome.NO_EFFECT, settings.model, _PART_BEHIND.get(norm))
+        for item in exam.results("forward.norm_places")
     )
+
+
+def _no_effect(norm: str) -> Verdict:
+    return Verdict(Outcome.NO_EFFECT, say("{norm} changes the output", norm=norm), say("it has no effect"))
 
 
 def _eps_verdict(exam: Exam, settings: ModelSettings, norm: str, rng: torch.Generator) -> Verdict:
@@ -110,7 +124,7 @@ def _eps_verdict(exam: Exam, settings: ModelSettings, norm: str, rng: torch.Gene
     answers = [exam.apart.logits(settings, w, [unit_x])[0] for w in asked]
     expected, plain = (answers[order.index(i)] for i in range(2))
     if compared(plain, expected, _EPS_TOLERANCE).passed:
-        return Verdict(False, say("{norm} changes the output", norm=norm), _NO_EFFECT)
+        return _no_effect(norm)
     return compared(actual, expected, _EPS_TOLERANCE)
 
 
@@ -121,30 +135,10 @@ def _between(low: float, high: float, rng: torch.Generator) -> float:
 def _branch_alone(settings: ModelSettings, norm: str, rng: torch.Generator) -> Weights:
     """Weights at which the branch behind `norm` outweighs what is added to it (scale3: no branch at all)."""
     weights = plain_norms(normal_weights(settings, rng))
-    part = {"scale1": "MH", "scale2": "FFN"}.get(norm)
+    part = _PART_BEHIND.get(norm)
     first = silent(weights, range(1 if part else 0, settings.n_layer))
     if part is None:
         return first
     weights = silent(first, [0], ("FFN",) if part == "MH" else ("MH",))
     last = f"{part}.0.{'out_proj' if part == 'MH' else '2'}.weight"
     return weights | {last: _BIG * weights[last]}
-
-
-CHECKS = (
-    Check(
-        "forward.norm_places",
-        say("Each LayerNorm in its place"),
-        say(
-            "scale1 stands before the attention, scale2 before the feed-forward part, inside of the branch (pre-norm)."
-        ),
-        say("h + MHA(scale1(h)), then h + FFN(scale2(h)): not exchanged, and not after the sum."),
-        _places,
-    ),
-    Check(
-        "forward.norm_eps",
-        say("eps of the LayerNorms"),
-        say("R's nn_layer_norm adds eps = 1e-5 to the variance; for inputs of small variance it shows."),
-        say("nn.LayerNorm(n_embd) has eps=1e-5 already"),
-        _eps,
-    ),
-)

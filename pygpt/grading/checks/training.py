@@ -4,12 +4,14 @@ import torch
 from torch import Tensor
 
 from pygpt import r_semantics
+from pygpt.grading.check import Verdict, check
 from pygpt.grading.drawn import normal_weights
-from pygpt.grading.exam import Check, Exam, Item, Verdict, each_model, judged, tokens
-from pygpt.grading.messages import say
+from pygpt.grading.exam import Exam, of_models, once, tokens
 from pygpt.grading.port import Weights, reference
 from pygpt.models import cross_entropy
+from pygpt.output.messages import say
 from pygpt.settings import ModelName, ModelSettings
+from pygpt.training import training_step
 
 STEPS, _LR, _MAX_NORM = 20, 0.01, 1.0
 _LOSS_TOLERANCE = 1e-4
@@ -20,29 +22,46 @@ _ROUNDING = 1e-3
 _FALLS = 0.1
 
 
-def _loss(exam: Exam) -> list[Item]:
-    return [judged(say("cross entropy"), lambda: _loss_verdict(exam))]
+_HINT = say(
+    "torch.optim.AdamW(model.parameters(), lr=lr), and clip_grad_norm_(model.parameters(), 1.0) before its step"
+)
 
 
-def _loss_verdict(exam: Exam) -> Verdict:
+@check(
+    "training.loss",
+    say("The loss"),
+    say("nn_cross_entropy_wrapper: the mean of the cross entropy over all positions of all windows."),
+    say("functional.cross_entropy(logits.reshape(-1, nvoc), y.reshape(-1))"),
+    each=once(say("cross entropy")),
+    needs=("loss",),
+)
+def loss(exam: Exam) -> Verdict:
     rng = exam.random("loss")
     logits = 2 * torch.randn(3, 5, 11, generator=rng)
     y = tokens(rng, (3, 5), 0, 11)
     answer = exam.port.session.ask({"op": "loss"}, {"logits": logits, "y": y}, {"loss": ()})
-    found, right = float(answer["loss"]), float(cross_entropy(logits.double(), y))
-    passed = abs(found - right) <= _LOSS_TOLERANCE * right
-    return Verdict(passed, say("{value} nats", value=right), say("{value} nats", value=found))
+    own, right = float(answer["loss"]), float(cross_entropy(logits.double(), y))
+    near = abs(own - right) <= _LOSS_TOLERANCE * right
+    return Verdict.of(near, say("{value} nats", value=right), say("{value} nats", value=own))
 
 
-def _step(exam: Exam) -> list[Item]:
-    return each_model(exam, _updates, 1)
-
-
-def _curve(exam: Exam) -> list[Item]:
-    return each_model(exam, _updates, STEPS)
-
-
-def _updates(exam: Exam, model: ModelName, steps: int) -> Verdict:
+@check(
+    "training.curve",
+    say("Twenty steps"),
+    say("Moments and clipping show over several steps; the losses are recomputed from the weights."),
+    _HINT,
+    each=of_models(STEPS),
+    needs=("train_step", "make_optimizer"),
+)
+@check(
+    "training.step",
+    say("One optimizer step"),
+    say("optim_adamw: the update that follows from the gradients, weight decay 0.01 on every parameter."),
+    _HINT,
+    each=of_models(1),
+    needs=("train_step", "make_optimizer"),
+)
+def updates(exam: Exam, model: ModelName, steps: int) -> Verdict:
     rng = exam.random("training", model, steps)
     settings = exam.settings(model, rng, vocab_size=23)
     weights = exam.port.fitted(settings, normal_weights(settings, rng))
@@ -53,20 +72,17 @@ def _updates(exam: Exam, model: ModelName, steps: int) -> Verdict:
     expected = say("AdamW with lr = {lr}, decay 0.01, gradients clipped to norm 1", lr=_LR)
     if wrong is not None:
         step, name, gap = wrong
-        return Verdict(
-            False,
-            expected,
-            say("step {step}: {name} differs by {gap} of the learning rate", step=step, name=name, gap=gap),
-        )
+        actual = say("step {step}: {name} differs by {gap} of the learning rate", step=step, name=name, gap=gap)
+        return Verdict.of(False, expected, actual)
     if steps == 1:
-        return Verdict(True, expected, say("so it is, for {n} parameters", n=len(start)))
+        return Verdict.of(True, expected, say("as expected, for {n} parameters", n=len(start)))
     return _falls(exam, settings, weights, taken, batches)
 
 
 def _batches(settings: ModelSettings, steps: int, rng: torch.Generator) -> list[tuple[Tensor, Tensor]]:
     """Windows of a text that can be learned: each character follows from the one before, mostly."""
     follows = 2 + torch.randperm(settings.vocab_size - 2, generator=rng)
-    found = []
+    made = []
     for _ in range(steps):
         row = tokens(rng, (4, 1), 2, settings.vocab_size)
         rows = [row]
@@ -74,8 +90,8 @@ def _batches(settings: ModelSettings, steps: int, rng: torch.Generator) -> list[
             row = follows[row - 2]
             rows.append(row)
         window = torch.cat(rows, dim=1)
-        found.append((window[:, :-1].contiguous(), window[:, 1:].contiguous()))
-    return found
+        made.append((window[:, :-1].contiguous(), window[:, 1:].contiguous()))
+    return made
 
 
 def _trained(
@@ -145,56 +161,21 @@ def _falls(
     expected = say("loss from {first} to {last} in {n} steps", first=right[0], last=right[-1], n=len(batches))
     actual = say("loss from {first} to {last}, recomputed from the weights", first=theirs[0], last=theirs[-1])
     if gap <= _CURVE_TOLERANCE * right[0]:
-        return Verdict(True, expected, actual)
+        return Verdict.of(True, expected, actual)
     x, y = batches[-1]
     own = [float(cross_entropy(exam.port.logits(settings, w, [x])[0], y)) for w in (full[0], full[-1])]
     with torch.no_grad():
         first, last = (float(cross_entropy(reference(settings, w)(x), y)) for w in (weights, full[-1]))
     falls = own[0] - own[1] > _FALLS * max(right[0] - right[-1], first - last)
-    return Verdict(falls, expected, say("by the submission's own model from {a} to {b}", a=own[0], b=own[1]))
+    return Verdict.of(falls, expected, say("loss from {a} to {b} by the submission's own model", a=own[0], b=own[1]))
 
 
 def _right_curve(settings: ModelSettings, weights: Weights, batches: list[tuple[Tensor, Tensor]]) -> list[float]:
     model = reference(settings, weights)
     parameters = r_semantics.parameters(model)
     optimizer = r_semantics.AdamW(parameters, lr=_LR)
-    losses = []
-    for x, y in batches:
-        optimizer.zero_grad(set_to_none=True)
-        loss = cross_entropy(model(x), y)
-        loss.backward()  # type: ignore[no-untyped-call]
-        r_semantics.clip_grad_norm(parameters, _MAX_NORM)
-        optimizer.step()
-        losses.append(float(loss.detach()))
-    return losses
 
+    def loss_of(x: Tensor, y: Tensor) -> Tensor:
+        return cross_entropy(model(x), y)
 
-_HINT = say(
-    "torch.optim.AdamW(model.parameters(), lr=lr), and clip_grad_norm_(model.parameters(), 1.0) before its step"
-)
-CHECKS = (
-    Check(
-        "training.loss",
-        say("The loss"),
-        say("nn_cross_entropy_wrapper: the mean of the cross entropy over all positions of all windows."),
-        say("functional.cross_entropy(logits.reshape(-1, nvoc), y.reshape(-1))"),
-        _loss,
-        ("loss",),
-    ),
-    Check(
-        "training.step",
-        say("One optimizer step"),
-        say("optim_adamw: the update that follows from the gradients, weight decay 0.01 on every parameter."),
-        _HINT,
-        _step,
-        ("train_step", "make_optimizer"),
-    ),
-    Check(
-        "training.curve",
-        say("Twenty steps"),
-        say("Moments and clipping show over several steps; the losses are recomputed from the weights."),
-        _HINT,
-        _curve,
-        ("train_step", "make_optimizer"),
-    ),
-)
+    return [float(training_step(loss_of, optimizer, parameters, x, y, _MAX_NORM)) for x, y in batches]

@@ -89,7 +89,7 @@ def _describe(error: BaseException, submission: str) -> str:
             trace = trace.tb_next
         return words[:_MESSAGE] + (line or "")
     except BaseException:  # the exception's own __str__ may raise
-        return "an exception that cannot be shown"
+        return "an exception that cannot be printed"
 
 
 def _load_file(name: str, path: Path) -> Any:
@@ -129,9 +129,12 @@ def load_submission(path: Path) -> Any:
 
 
 def _cells(path: Path) -> list[str]:
-    cells = json.loads(path.read_text(encoding="utf-8-sig"))["cells"]
-    sources = [cell["source"] for cell in cells if cell.get("cell_type") == "code"]
-    texts = ["".join(source) if isinstance(source, list) else source for source in sources]
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8-sig"))["cells"]
+        sources = [cell["source"] for cell in cells if cell.get("cell_type") == "code"]
+        texts = ["".join(source) for source in sources]  # a list of lines, or one text
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(f"this is no Jupyter notebook: {type(error).__name__}: {error}") from None
     return ["\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in t.split("\n")) for t in texts]
 
 
@@ -219,20 +222,20 @@ class _Served:
         return answer
 
     def on_encode(self, request: dict[str, Any], _tensors: dict[str, Any]) -> dict[str, Any]:
-        found = self.module.Encoder(request["characters"], request["vocabulary"])
-        return {"ids": self.torch.as_tensor([int(i) for i in found], dtype=self.torch.int64)}
+        ids = self.module.Encoder(request["characters"], request["vocabulary"])
+        return {"ids": self.torch.as_tensor([int(i) for i in ids], dtype=self.torch.int64)}
 
     def on_decode(self, request: dict[str, Any], _tensors: dict[str, Any]) -> dict[str, Any]:
-        found = self.module.Decoder(request["ids"], request["vocabulary"])
-        return {"text": self.wire.text("".join(found))}
+        characters = self.module.Decoder(request["ids"], request["vocabulary"])
+        return {"text": self.wire.text("".join(characters))}
 
     def on_generate(self, request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
         model = self._model(request, tensors)
         self.torch.manual_seed(request["seed"])
-        found = self.module.generate(
+        rows = self.module.generate(
             model, tensors["idx"], request["max_new_tokens"], request["temperature"], request["block_size"]
         )
-        return {"idx": self.torch.as_tensor(found).detach().to(self.torch.int64).clone()}
+        return {"idx": self.torch.as_tensor(rows).detach().to(self.torch.int64).clone()}
 
     def _construct(self, request: dict[str, Any]) -> Any:
         made, arguments = getattr(self.module, request["model"]), request["arguments"]

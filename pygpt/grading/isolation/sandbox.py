@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pygpt.errors import PygptError
+from pygpt.output.messages import Message, say
 
 INSTALL = "apt-get install bubblewrap"
 _HERE = Path(__file__).parent
@@ -42,22 +43,24 @@ class Limits:
     restarts: int = 4
 
 
-def isolation_missing() -> str | None:
+def isolation_missing() -> Message | None:
     """Why this machine cannot isolate a submission; None where it can."""
     if sys.platform != "linux":
-        return f"isolation needs Linux with bubblewrap; this is {sys.platform}"
+        return say("isolation needs Linux with bubblewrap; this is {system}", system=sys.platform)
     bwrap = shutil.which("bwrap")
     if bwrap is None:
-        return f"bubblewrap is not installed: {INSTALL}"
+        return say("bubblewrap is not installed: {command}", command=INSTALL)
     if "--size" not in subprocess.run([bwrap, "--help"], capture_output=True, text=True, check=False).stdout:
-        return "bubblewrap 0.7 or newer is needed: this one cannot bound the temporary files"
+        return say("bubblewrap 0.7 or newer is needed: this one cannot bound the temporary files")
     tried = subprocess.run(
         [bwrap, *_namespaces(), "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", *_temporary(1), "true"],
         capture_output=True,
         text=True,
         check=False,
     )
-    return None if tried.returncode == 0 else f"bubblewrap cannot make namespaces here: {tried.stderr.strip()[:300]}"
+    if tried.returncode == 0:
+        return None
+    return say("bubblewrap cannot make namespaces here: {why}", why=tried.stderr.strip()[:300])
 
 
 class Process:
@@ -90,7 +93,7 @@ class Process:
             )
         except OSError as error:
             self.channel.close()
-            raise PygptError(f"the submission's process cannot be started: {error}") from error
+            raise PygptError("the submission's process cannot be started: {why}", why=str(error)) from error
         finally:
             theirs.close()
         self.unsafe = unsafe
@@ -121,7 +124,7 @@ class Process:
 def _isolated(submission: Path, limits: Limits) -> list[str]:
     bwrap = shutil.which("bwrap")
     if bwrap is None:
-        raise PygptError(f"bubblewrap is not installed: {INSTALL}")
+        raise PygptError("bubblewrap is not installed: {command}", command=INSTALL)
     stdlib, python = Path(sysconfig.get_path("stdlib")), f"python{sys.version_info.major}.{sys.version_info.minor}"
     executable = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
     library = f"/python/lib/{python}"

@@ -15,7 +15,7 @@ from torch import Tensor
 from pygpt.errors import PygptError
 from pygpt.grading.isolation import wire
 from pygpt.grading.isolation.sandbox import Limits, Process
-from pygpt.grading.messages import Message, say
+from pygpt.output.messages import Message, say
 
 _FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 # Answers that are texts or ids; all others are numbers that are computed with.
@@ -69,7 +69,7 @@ class Session:
             self._end()
             if time.monotonic() >= self.ends_at:
                 raise
-            raise PygptError(f"the isolated process did not start ({failed.message.render('en')})") from failed
+            raise PygptError("the isolated process did not start ({why})", why=failed.message) from failed
         answer = self._ask({"op": "load"}, {}, {"parts": None, "weight_map": None}, self.limits.load_seconds)
         self.parts = tuple(wire.words(answer["parts"]).split("\n"))
         lines = [line.split("\t") for line in wire.words(answer["weight_map"]).split("\n") if line]
@@ -120,7 +120,9 @@ class Session:
         until = self._until(seconds)
         size = int.from_bytes(self._exactly(wire.LENGTH_BYTES, until), "little")
         if size > most:
-            raise AnswerError(say("the answer is too large: {size} bytes, {most} are allowed", size=size, most=most))
+            raise AnswerError(
+                say("the answer is too large: {size:,} bytes, {most:,} are allowed", size=size, most=most)
+            )
         return self._exactly(size, until)
 
     def _exactly(self, size: int, until: float) -> bytes:
@@ -148,7 +150,7 @@ class Session:
                 raise AnswerError(say("no answer in time: the process was ended"))
             if self.process.memory() > self.limits.memory_mib << 20:
                 raise AnswerError(
-                    say("too much memory: more than {n} MiB; the process was ended", n=self.limits.memory_mib)
+                    say("too much memory: more than {n:,} MiB; the process was ended", n=self.limits.memory_mib)
                 )
             ready = select.select([] if writing else [channel], [channel] if writing else [], [], min(left, 0.2))
             if ready[0] or ready[1]:
@@ -180,18 +182,17 @@ def _opened(body: bytes) -> dict[str, Tensor]:
 
 
 def _checked(name: str, answer: Mapping[str, Tensor], shape: tuple[int, ...] | None) -> Tensor:
-    found = answer.get(name)
-    if found is None:
+    tensor = answer.get(name)
+    if tensor is None:
         raise AnswerError(say("the answer lacks {name}", name=name))
-    if shape is not None and tuple(found.shape) != shape:
-        raise AnswerError(
-            say("{name} has shape {found}, not {shape}", name=name, found=str(tuple(found.shape)), shape=str(shape))
-        )
-    if name in _WHOLE and found.dtype in (torch.int64, torch.uint8):
-        return found
-    if found.dtype not in _FLOATS or name in _WHOLE:
-        raise AnswerError(say("{name} is {dtype}: not a type that is allowed", name=name, dtype=str(found.dtype)))
-    found = found.to(torch.float64)
-    if not bool(torch.isfinite(found).all()):
+    if shape is not None and tuple(tensor.shape) != shape:
+        own, wanted = str(tuple(tensor.shape)), str(shape)
+        raise AnswerError(say("{name} has shape {shape}, not {wanted}", name=name, shape=own, wanted=wanted))
+    if name in _WHOLE and tensor.dtype in (torch.int64, torch.uint8):
+        return tensor
+    if tensor.dtype not in _FLOATS or name in _WHOLE:
+        raise AnswerError(say("{name} is {dtype}: not a type that is allowed", name=name, dtype=str(tensor.dtype)))
+    tensor = tensor.to(torch.float64)
+    if not bool(torch.isfinite(tensor).all()):
         raise AnswerError(say("{name} holds values that are not finite (NaN or Inf)", name=name))
-    return found
+    return tensor

@@ -1,122 +1,106 @@
 """Results for services: Gradescope's and PrairieLearn's `results.json`, JUnit XML (sources: docs/grading.md)."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
 
-from pygpt.grading.grade import GRADED, UNGRADABLE
-from pygpt.grading.words import Words
+from pygpt.files import json_text
+from pygpt.grading.report import CheckReport, GradeReport
+from pygpt.grading.reports.text import details, summary
 
 _PRAIRIELEARN_MOST = 1_000_000
 
 
-def gradescope(report: dict[str, Any]) -> str:
+def gradescope(report: GradeReport) -> str:
     """`results.json` of Gradescope: scores as numbers, `number` as text, a score at the top."""
+    tests = [
+        {
+            "name": check.title,
+            "number": str(number),
+            "score": check.score,
+            "max_score": check.max_score,
+            "status": "passed" if check.status == "passed" else "failed",
+            "output": _details(check, report.lang),
+            "tags": [check.stage],
+            "visibility": "visible",
+        }
+        for number, check in enumerate(report.checks, start=1)
+    ]
     content = {
-        "score": float(report["score"]),
-        "execution_time": round(report["seconds"]),
-        "output": _summary(report),
+        "score": report.score,
+        "execution_time": round(report.seconds),
+        "output": summary(report),
         "output_format": "text",
         "test_output_format": "text",
         "test_name_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",
-        "extra_data": {"seed": report["seed"], "state": report["state"], "sha256": report["sha256"]},
-        "tests": [
-            {
-                "name": check["title"],
-                "number": str(number),
-                "score": float(check["score"]),
-                "max_score": float(check["max_score"]),
-                "status": "passed" if check["status"] == "passed" else "failed",
-                "output": _details(check, report["lang"]),
-                "tags": [check["stage"]],
-                "visibility": "visible",
-            }
-            for number, check in enumerate(report["checks"], start=1)
-        ],
+        "extra_data": {"seed": report.seed, "state": report.state, "sha256": report.sha256},
+        "tests": tests,
     }
-    return _json(content)
+    return json_text(content)
 
 
-def prairielearn(report: dict[str, Any]) -> str:
+def prairielearn(report: GradeReport) -> str:
     """`results.json` of PrairieLearn: score from 0 to 1; what cannot be graded costs no attempt; at most 1 MB."""
-    graded, total = report["state"] == GRADED, report["max_score"]
+    graded = report.state == "graded"
+    tests = [
+        {
+            "name": check.title,
+            "description": check.rationale,
+            "points": check.score,
+            "max_points": check.max_score,
+            "message": "" if check.status == "passed" else check.hint,
+            "output": _details(check, report.lang),
+        }
+        for check in report.checks
+    ]
     content: dict[str, Any] = {
         "gradable": graded,
-        "score": report["score"] / total if total else 0.0,
-        "message": _summary(report),
-        "tests": [
-            {
-                "name": check["title"],
-                "description": check["rationale"],
-                "points": check["score"],
-                "max_points": check["max_score"],
-                "message": "" if check["status"] == "passed" else check["hint"],
-                "output": _details(check, report["lang"]),
-            }
-            for check in report["checks"]
-        ],
+        "score": report.score / report.max_score if report.max_score else 0.0,
+        "message": summary(report),
+        "tests": tests,
     }
     if not graded:
-        content["format_errors"] = [report["message"]]
-    if len(_json(content).encode()) > _PRAIRIELEARN_MOST:
-        for test in content["tests"]:
-            test["output"] = test["output"][:1000]
-    return _json(content)
+        content["format_errors"] = [report.message]
+    if len(json_text(content).encode()) > _PRAIRIELEARN_MOST:
+        content["tests"] = [test | {"output": str(test["output"])[:1000]} for test in tests]
+    return json_text(content)
 
 
-def junit(reports: Sequence[dict[str, Any]]) -> str:
+def junit(reports: Sequence[GradeReport]) -> str:
     """JUnit XML: a suite a submission, a case a check; an unusable submission is one case with an error.
 
     Surefire's schema wants a time of every case; checks are not timed one by one.
     """
     root = ElementTree.Element("testsuites", name="pygpt grade")
     for report in reports:
-        cases = report["checks"]
+        ungraded = report.state != "graded"
         suite = ElementTree.SubElement(
             root,
             "testsuite",
-            name=report["submission"],
-            tests=str(len(cases) + (report["state"] != GRADED)),
-            failures=str(sum(check["status"] != "passed" for check in cases)),
-            errors=str(int(report["state"] != GRADED)),
+            name=report.submission,
+            tests=str(len(report.checks) + ungraded),
+            failures=str(sum(check.status != "passed" for check in report.checks)),
+            errors=str(int(ungraded)),
             skipped="0",
-            time=f"{report['seconds']:.2f}",
+            time=f"{report.seconds:.2f}",
         )
-        if report["state"] != GRADED:
-            case = ElementTree.SubElement(suite, "testcase", classname=report["submission"], name="grade", time="0")
-            ElementTree.SubElement(case, "error", type=report["state"], message=report["message"])
-        for check in cases:
-            case = ElementTree.SubElement(suite, "testcase", classname=report["submission"], name=check["id"], time="0")
-            if check["status"] != "passed":
-                failure = ElementTree.SubElement(case, "failure", type=check["status"], message=check["actual"])
-                failure.text = _details(check, report["lang"])
+        if ungraded:
+            case = _case(suite, report, "grade")
+            ElementTree.SubElement(case, "error", type=report.state, message=report.message)
+        for check in report.checks:
+            case = _case(suite, report, check.id)
+            if check.status != "passed":
+                failure = ElementTree.SubElement(case, "failure", type=check.status, message=check.actual)
+                failure.text = _details(check, report.lang)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _summary(report: dict[str, Any]) -> str:
-    w = Words(report["lang"])
-    lines = [f"{w(report['state'])}: {report['score']:g} / {report['max_score']:g}", report["message"]]
-    if report["state"] == UNGRADABLE or report["unsafe"]:
-        lines.append(report["unsafe"] or "")
-    lines.append(w.padding(report["padding_row"]) if report["padding_row"] else "")
-    lines.append(f"{w('seed')} {report['seed']}")
-    return "\n".join(line for line in lines if line)
+def _case(suite: ElementTree.Element, report: GradeReport, name: str) -> ElementTree.Element:
+    return ElementTree.SubElement(suite, "testcase", classname=report.submission, name=name, time="0")
 
 
-def _details(check: dict[str, Any], lang: str) -> str:
-    w = Words(lang)
-    lines = [check["rationale"]]
-    for item in check["items"]:
-        if not item["passed"]:
-            lines += [f"{item['name']}: {w('expected')} {item['expected']}", f"  {w('got')} {item['actual']}"]
-    if check["hint"]:
-        lines.append(f"{w('hint')}: {check['hint']}")
-    return "\n".join(lines)
-
-
-def _json(content: dict[str, Any]) -> str:
-    return json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+def _details(check: CheckReport, lang: str) -> str:
+    return "\n".join(details(check, lang))

@@ -3,21 +3,22 @@
 import csv
 import io
 from collections.abc import Sequence
-from typing import Any
+
+from pygpt.grading.report import GradeReport
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def to_csv(reports: Sequence[dict[str, Any]]) -> str:
+def to_csv(reports: Sequence[GradeReport]) -> str:
     """Name, state, score, most, seed, message, and the points of every check; a missing report's checks are 0."""
-    checks = list(dict.fromkeys(check["id"] for report in reports for check in report["checks"]))
+    checks = list(dict.fromkeys(check.id for report in reports for check in report.checks))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["submission", "state", "score", "max_score", "seed", "unsafe", "message", *checks])
     for report in reports:
-        points = {check["id"]: check["score"] for check in report["checks"]}
-        row = [report["submission"], report["state"], report["score"], report["max_score"], report["seed"]]
-        row += ["yes" if report["unsafe"] else "no", report["message"], *(points.get(check, 0.0) for check in checks)]
+        points = {check.id: check.score for check in report.checks}
+        row = [report.submission, report.state, report.score, report.max_score, report.seed]
+        row += ["yes" if report.unsafe else "no", report.message, *(points.get(check, 0.0) for check in checks)]
         writer.writerow([defused(cell) if isinstance(cell, str) else cell for cell in row])
     return out.getvalue()
 

@@ -3,77 +3,124 @@
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
-from pygpt.grading.words import Words
+from pygpt.grading.check import STAGES
+from pygpt.grading.report import CheckReport, GradeReport, LadderRow
+from pygpt.output import tables
+from pygpt.output.messages import number, say, tell
 
-_MARKS = {"passed": "+", "partial": "~", "failed": "-"}
+_STATES = {"graded": say("graded"), "ungradable": say("ungradable"), "grader_error": say("grader error")}
+_STATUS = {"passed": say("passed"), "partial": say("in part"), "failed": say("failed")}
+_PADDING_ROWS = {
+    "r": say("padding row: R's (row 1 has no gradient); accepted"),
+    "corrected": say("padding row: corrected (row 0, PAD, has no gradient); accepted"),
+}
+_NAMED = 4
+"""Failed checks of a submission that a class's table names."""
 
 
-def one(report: dict[str, Any], width: int = 100) -> list[str]:
+def one(report: GradeReport, width: int = 100) -> list[str]:
     """Every check, what was expected and what came, and the ladder where something diverges."""
-    w = Words(report["lang"])
-    lines = [head(report), *([f"!! {report['unsafe']}"] if report["unsafe"] else [])]
-    if report["message"]:
-        lines += _wrapped(report["message"], width, 2)
+    lines = [head(report), *([f"!! {report.unsafe}"] if report.unsafe else [])]
+    if report.message:
+        lines += _wrapped(report.message, width, 2)
     stage = None
-    for check in report["checks"]:
-        if check["stage"] != stage:
-            stage = check["stage"]
-            lines.append(w.stage(stage))
-        points = f"{check['score']:g}/{check['max_score']:g}"
-        lines.append(f"  {_MARKS[check['status']]} {check['title']}  {points}")
-        if check["status"] == "passed":
-            continue
-        lines += _wrapped(check["rationale"], width, 6)
-        for item in (i for i in check["items"] if not i["passed"]):
-            lines += _wrapped(f"{item['name']}: {w('expected')} {item['expected']}", width, 6)
-            lines += _wrapped(f"{' ' * len(item['name'])}  {w('got')} {item['actual']}", width, 6)
-        lines += _wrapped(f"{w('hint')}: {check['hint']}", width, 6)
-    for model, rows in report["ladders"].items():
-        lines += _ladder(model, rows, w)
-    if report["padding_row"]:
-        lines.append(w.padding(report["padding_row"]))
-    lines.append(f"{w('seed')} {report['seed']}, {report['seconds']:.1f} s")
-    return lines
+    for check in report.checks:
+        if check.stage != stage:
+            stage = check.stage
+            lines.append(STAGES[stage].render(report.lang))
+        lines.append(f"  {status(check, report.lang)}: {check.title}  {points(check, report.lang)}")
+        if check.status != "passed":
+            lines += [line for sentence in details(check, report.lang) for line in _wrapped(sentence, width, 6)]
+    for model, rows in report.ladders.items():
+        if not all(row.agrees for row in rows):
+            lines += ["", ladder_title(model, report.lang), *tables.lines(*ladder(rows, report.lang), left=(0, 1))]
+    return [*lines, "", *foot(report)]
 
 
-def head(report: dict[str, Any]) -> str:
+def head(report: GradeReport) -> str:
     """One line: name, state, score."""
-    w = Words(report["lang"])
-    return f"{report['submission']}: {w(report['state'])}, {report['score']:g} / {report['max_score']:g}"
+    return f"{report.submission}: {_score(report)}"
 
 
-def of_class(reports: Sequence[dict[str, Any]], lang: str) -> list[str]:
-    """A line a submission, then which check fails most."""
-    w = Words(lang)
-    width = max((len(report["submission"]) for report in reports), default=0)
-    lines = []
-    for report in reports:
-        failed = [check["id"] for check in report["checks"] if check["status"] != "passed"]
-        shown = ", ".join(failed[:4]) + (" …" if len(failed) > 4 else "") or report["message"]
-        score = f"{report['score']:7.2f} / {report['max_score']:g}"
-        lines.append(f"{report['submission']:{width}}  {score}  {w(report['state'])}  {shown}")
-    most = Counter(c["id"] for r in reports for c in r["checks"] if c["status"] != "passed").most_common(8)
+def summary(report: GradeReport) -> str:
+    """A service's overview: state and score, why, what was not protected, padding row, seed, time."""
+    return "\n".join(line for line in (_score(report), report.message, report.unsafe, *foot(report)) if line)
+
+
+def foot(report: GradeReport) -> list[str]:
+    """What holds of the whole grading: the padding row, the seed that repeats it, the time."""
+    padding = [_PADDING_ROWS[report.padding_row].render(report.lang)] if report.padding_row else []
+    took = tell(report.lang, "seed {seed}; graded in {seconds:.1f} s", seed=report.seed, seconds=report.seconds)
+    return [*padding, took]
+
+
+def status(check: CheckReport, lang: str) -> str:
+    """The status in a word."""
+    return _STATUS[check.status].render(lang)
+
+
+def points(check: CheckReport, lang: str) -> str:
+    """Its points of those that it is worth."""
+    return f"{number(check.score, 'g', lang)} / {number(check.max_score, 'g', lang)}"
+
+
+def details(check: CheckReport, lang: str) -> list[str]:
+    """Sentences: what R does; of each item that failed, what was expected and what came; the hint."""
+    lines = [check.rationale]
+    for item in check.items:
+        if not item.passed:
+            lines.append(tell(lang, "{name}: expected {expected}", name=item.name, expected=item.expected))
+            lines.append(tell(lang, "{name}: got {actual}", name=item.name, actual=item.actual))
+    return [*lines, *([tell(lang, "hint: {hint}", hint=check.hint)] if check.hint else [])]
+
+
+def ladder_title(model: str, lang: str) -> str:
+    """What the ladder of a model is."""
+    return tell(lang, "{model}, from embedding to logits", model=model)
+
+
+def ladder(rows: Sequence[LadderRow], lang: str) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a table; the first two columns are words."""
+    header = [say("quantity"), say("verdict"), say("expected"), say("got"), say("difference")]
+
+    def cell(value: float | None) -> str:
+        return "-" if value is None else number(value, ".4g", lang)
+
+    body = [[r.quantity, r.verdict, *map(cell, (r.expected, r.actual, r.difference))] for r in rows]
+    return [name.render(lang) for name in header], body
+
+
+def of_class(reports: Sequence[GradeReport], lang: str, width: int | None = None) -> list[str]:
+    """A line a submission, then which checks fail most."""
+    header = [say("submission"), say("points"), say("of"), say("state"), say("not passed")]
+    rows = [
+        [r.submission, number(r.score, ".2f", lang), number(r.max_score, "g", lang), _state(r), _not_passed(r)]
+        for r in reports
+    ]
+    lines = tables.lines([name.render(lang) for name in header], rows, left=(0, 3, 4), width=width, indent=0)
+    most = Counter(c.id for r in reports for c in r.checks if c.status != "passed").most_common(8)
     if most:
-        lines.append(w("what fails most"))
-        lines += [f"  {count:4}  {name}" for name, count in most]
-    scores = [report["score"] for report in reports]
-    if scores:
-        lines.append(f"{w('mean')} {sum(scores) / len(scores):.2f}, {len(scores)} {w('submissions')}")
+        lines.append(tell(lang, "what fails most:"))
+        lines += [f"  {count:4}  {id}" for id, count in most]
+    if reports:
+        mean = sum(report.score for report in reports) / len(reports)
+        lines.append(tell(lang, "mean {mean:.2f}, {n} submissions", mean=mean, n=len(reports)))
     return lines
 
 
-def _ladder(model: str, rows: Sequence[dict[str, Any]], w: Words) -> list[str]:
-    if all(row["agrees"] for row in rows):
-        return []
-    width = max(len(row["quantity"]) for row in rows)
-    lines = [f"{w('ladder')} {model}"]
-    for row in rows:
-        gap = "-" if row["difference"] is None else f"{row['difference']:.2e}"
-        mark = ">" if row["first_divergence"] else " "
-        lines.append(f" {mark} {row['quantity']:{width}}  {gap:>9}  {row['verdict']}")
-    return lines
+def _state(report: GradeReport) -> str:
+    return _STATES[report.state].render(report.lang)
+
+
+def _score(report: GradeReport) -> str:
+    of, most = (number(value, "g", report.lang) for value in (report.score, report.max_score))
+    return f"{_state(report)}, {of} / {most}"
+
+
+def _not_passed(report: GradeReport) -> str:
+    failed = [check.id for check in report.checks if check.status != "passed"]
+    return ", ".join(failed[:_NAMED]) + (" …" if len(failed) > _NAMED else "") or report.message
 
 
 def _wrapped(words: str, width: int, indent: int) -> list[str]:

@@ -1,10 +1,10 @@
 """Safety: correct ports with one trick lose what the trick breaks, and no more."""
 
 from functools import cache
-from typing import Any
 
 import pytest
 
+from pygpt.grading.report import GradeReport
 from tests.grading.helpers import CORRECT, grade_sources, lost, mutated, needs_isolation
 
 pytestmark = needs_isolation
@@ -54,7 +54,7 @@ QUICK_ALMOST = tuple(name for name in ALMOST if name not in SLOW_ALMOST)
 
 
 @cache
-def almost(names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+def almost(names: tuple[str, ...]) -> dict[str, GradeReport]:
     correct = CORRECT.read_text()
     return grade_sources({name: mutated(correct, *ALMOST[name][0]) for name in names})
 
@@ -70,12 +70,12 @@ def test_a_correct_port_with_another_trick(name: str) -> None:
     loses_what_it_breaks(name, almost(SLOW_ALMOST)[name])
 
 
-def loses_what_it_breaks(name: str, report: dict[str, Any]) -> None:
+def loses_what_it_breaks(name: str, report: GradeReport) -> None:
     allowed = ALMOST[name][1]
-    assert report["state"] == "graded", report["message"]
-    found = set(lost(report))
+    assert report.state == "graded", report.message
+    lost_in = set(lost(report))
     if allowed is None:
-        assert "forward.ffn" in found or "forward.whole" in found
+        assert "forward.ffn" in lost_in or "forward.whole" in lost_in
     else:
-        assert found <= allowed
-        assert bool(found) == bool(allowed)
+        assert lost_in <= allowed
+        assert bool(lost_in) == bool(allowed)

@@ -1,10 +1,10 @@
 """Safety: what the grader shows of right results helps no submission that lacks the part in question."""
 
 from functools import cache
-from typing import Any
 
 import pytest
 
+from pygpt.grading.report import GradeReport
 from tests.grading.helpers import grade_sources, lost, needs_isolation, small_rubric
 from tests.grading.hostile.sources import WRONG
 
@@ -41,7 +41,7 @@ def trick(self, x):
 
 
 @cache
-def readers() -> dict[str, dict[str, Any]]:
+def readers() -> dict[str, GradeReport]:
     sources = {f"{head} {name}": f"{WRONG}\n{HEADS[head]}\n{READERS[name]}" for head in HEADS for name in READERS}
     return grade_sources(sources, small_rubric())
 
@@ -50,7 +50,7 @@ def readers() -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("name", [name for name in READERS if name != "head alone"])
 def test_right_results_are_of_no_use(name: str, head: str) -> None:
     report, plain = readers()[f"{head} {name}"], readers()[f"{head} head alone"]
-    assert report["state"] == "graded", report["message"]
+    assert report.state == "graded", report.message
     assert lost(report) == lost(plain)
     assert {"forward.embedding", "forward.attention", "forward.ffn", "forward.whole"} <= set(lost(plain))
     assert ("forward.head" in lost(plain)) is (head == "doubled")

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pygpt.grading.report import GradeReport
 from pygpt.grading.submission import Submission, staged
 from tests.grading.helpers import CORRECT, grade_sources, needs_isolation, small_rubric
 
@@ -71,10 +72,10 @@ raise RuntimeError(json.dumps(seen))
 """
 
 
-def told(report: dict[str, Any]) -> dict[str, Any]:
+def told(report: GradeReport) -> dict[str, Any]:
     """What a submission said in its error message."""
-    assert report["state"] == "ungradable"
-    words = report["message"]
+    assert report.state == "ungradable"
+    words = report.message
     assert "}" in words, words
     return dict(json.loads(words[words.index("{") : words.rindex("}") + 1]))
 
@@ -118,7 +119,7 @@ raise RuntimeError("there is a daemon: " + str([p for p in os.listdir("/proc") i
     and open(f"/proc/{{p}}/comm").read().strip() == {name!r}]))
 """
     report = grade_sources({"daemon": source}, small_rubric())["daemon"]
-    assert "there is a daemon: ['" in report["message"], report["message"]
+    assert "there is a daemon: ['" in report.message, report.message
     until = time.monotonic() + 5  # the kernel ends a namespace's processes soon, not at once
     while time.monotonic() < until and name in running():
         time.sleep(0.05)

@@ -1,6 +1,5 @@
 """Safety: names and links of submissions lead nowhere, and results land where they should."""
 
-import json
 import os
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from pygpt.grading.report import from_json
 from pygpt.grading.submission import Submission, UnusableError, find, staged
 from tests.grading.helpers import CORRECT, lost, needs_isolation
 
@@ -49,14 +49,15 @@ def test_hostile_names_links_and_neighbours(cli: Cli, tmp_path: Path) -> None:
     (students / "linked.py").symlink_to(CORRECT)
     os.mkfifo(students / "pipe.py")
     before = everything(tmp_path)
-    result = cli("grade", students, "--rubric", rubric, "--out", out, "--seed", 3)
+    result = cli("grade", "run", students, "--rubric", rubric, "--out", out, "--seed", 3)
     assert result.exit_code == 1, result.output
 
     made = everything(tmp_path) - before - {out}
     assert {path.parent for path in made} == {out}
-    reports = {path.stem: json.loads(path.read_text()) for path in made if path.suffix == ".json"}
+    reports = {path.stem: from_json(path.read_text()) for path in made if path.suffix == ".json"}
     assert len(reports) == len(NAMES) + 4
-    assert len(made) == 2 * len(reports) + 2
+    # class.csv, class.xml, and what remembers whose each name is
+    assert len(made) == 2 * len(reports) + 3
     assert "linked" not in reports
     assert not [name for name in reports if name.startswith(".") or not name.isprintable()]
     for page in out.glob("*.html"):
@@ -64,11 +65,11 @@ def test_hostile_names_links_and_neighbours(cli: Cli, tmp_path: Path) -> None:
     ElementTree.parse(out / "class.xml")
     assert "\n=1+1" not in (out / "class.csv").read_text()
 
-    assert (reports["shadow"]["state"], lost(reports["shadow"])) == ("graded", {})
-    assert "relative import" in reports["package"]["message"]
-    assert "cannot be read" in reports["pipe"]["message"]
-    assert "py'] no no no</b>" in reports["odd"]["message"], reports["odd"]["message"]
-    assert {report["score"] for name, report in reports.items() if name != "shadow"} == {0}
+    assert (reports["shadow"].state, lost(reports["shadow"])) == ("graded", {})
+    assert "relative import" in reports["package"].message
+    assert "cannot be read" in reports["pipe"].message
+    assert "py'] no no no</b>" in reports["odd"].message, reports["odd"].message
+    assert {report.score for name, report in reports.items() if name != "shadow"} == {0}
 
 
 def shadow(folder: Path) -> None:
@@ -98,14 +99,14 @@ def test_nobody_gets_the_name_of_another(tmp_path: Path) -> None:
 def test_dots_are_no_name(tmp_path: Path, path: str) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "...py").write_text("")
-    (found,) = find((tmp_path / path,), folder_is_one=True)
-    assert found.name == {"..": tmp_path.parent.name, "...py": "unnamed"}.get(path, tmp_path.name)
+    (submission,) = find((tmp_path / path,), folder_is_one=True)
+    assert submission.name == {"..": tmp_path.parent.name, "...py": "unnamed"}.get(path, tmp_path.name)
 
 
 def test_a_name_is_no_longer_than_a_file_system_allows(tmp_path: Path) -> None:
     (tmp_path / ("\U0001f600" * 63)).mkdir()
-    (found,) = find((tmp_path,))
-    (tmp_path / f".{found.name} (99).json.partial").touch()
+    (submission,) = find((tmp_path,))
+    (tmp_path / f".{submission.name} (99).json.partial").touch()
 
 
 @pytest.mark.parametrize("kind", ["deep", "link", "long"])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pygpt.grading.report import from_json
 from tests.grading.helpers import CORRECT, lost, needs_isolation
 
 pytestmark = [
@@ -61,13 +62,15 @@ def test_a_grader_that_is_not_root(folder: Path) -> None:
     for path in folder.rglob("*"):
         path.chmod(0o777)
     out = folder / "out"
-    done = as_another_user("grade", folder / "class", "--rubric", folder / "rubric.toml", "--out", out, "--seed", 2)
+    done = as_another_user(
+        "grade", "run", folder / "class", "--rubric", folder / "rubric.toml", "--out", out, "--seed", 2
+    )
     if not (out / "class.csv").exists():
         pytest.skip(f"another user cannot grade here: {done.stderr.strip()[-300:]}")
     assert done.returncode == 1, done.stderr
-    correct, bomb = (json.loads((out / f"{name}.json").read_text()) for name in ("correct", "bomb"))
-    assert (correct["state"], lost(correct), correct["unsafe"]) == ("graded", {}, None)
-    words = bomb["message"]
+    correct, bomb = (from_json((out / f"{name}.json").read_text()) for name in ("correct", "bomb"))
+    assert (correct.state, lost(correct), correct.unsafe) == ("graded", {}, None)
+    words = bomb.message
     uid, threads, processes = json.loads(words[words.index("[") : words.index("]") + 1])
     assert uid == 65534
     # 64, and as many as this user runs already: the grader itself.

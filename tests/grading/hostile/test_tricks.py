@@ -2,10 +2,10 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from pygpt.grading.report import GradeReport
 from tests.grading.helpers import grade_files, grade_sources, lost, needs_isolation, small_rubric
 from tests.grading.hostile.sources import WRONG
 
@@ -138,21 +138,21 @@ def above(frame):
 def trick(self, x):
     shape = (*x.shape, self.ln_f.out_features)
     everything = [*gc.get_objects(), *above(sys._getframe())]
-    found = [o for o in everything if type(o) is torch.Tensor and o.shape == shape]
-    return found[-1] + honest(self, x) if found else honest(self, x)
+    alike = [o for o in everything if type(o) is torch.Tensor and o.shape == shape]
+    return alike[-1] + honest(self, x) if alike else honest(self, x)
 """,
     # Tells what it finds in the frames above it (see below).
     "tells": """
 import sys
 def trick(self, x):
-    frame, found = sys._getframe(1), set()
+    frame, seen = sys._getframe(1), set()
     while frame is not None:
         for name, value in list(frame.f_locals.items()):
             if name == "answer": continue  # its own last one
             several = value.items() if isinstance(value, dict) else [(name, value)]
-            found |= {f"{n.split('.')[0]}:{v.dtype}" for n, v in several if type(v) is torch.Tensor and n != "x"}
+            seen |= {f"{n.split('.')[0]}:{v.dtype}" for n, v in several if type(v) is torch.Tensor and n != "x"}
         frame = frame.f_back
-    raise RuntimeError("holds " + " ".join(sorted(found)))
+    raise RuntimeError("holds " + " ".join(sorted(seen)))
 """,
     "lies_about_parameters": """
 class Shape(torch.nn.Parameter):
@@ -181,12 +181,12 @@ QUICK = tuple(name for name in TRICKS if name not in SLOW)
 
 
 @cache
-def at_import() -> dict[str, dict[str, Any]]:
+def at_import() -> dict[str, GradeReport]:
     return grade_sources(AT_IMPORT, small_rubric())
 
 
 @cache
-def tricks(names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+def tricks(names: tuple[str, ...]) -> dict[str, GradeReport]:
     sources = {name: f"{WRONG}\n{TRICKS[name]}\n" for name in names}
     return grade_sources({**sources, "honest": WRONG}, small_rubric())
 
@@ -194,9 +194,9 @@ def tricks(names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("name", AT_IMPORT)
 def test_what_cannot_be_loaded_is_ungradable(name: str) -> None:
     report = at_import()[name]
-    assert report["state"] == "ungradable", report
-    assert report["score"] == 0
-    assert report["message"]
+    assert report.state == "ungradable", report
+    assert report.score == 0
+    assert report.message
     assert not Path("/tmp/pygpt-hostile-pickle").exists()
 
 
@@ -211,14 +211,14 @@ def test_another_trick_gains_nothing(name: str) -> None:
     gains_nothing(tricks(SLOW)[name], tricks(SLOW)["honest"])
 
 
-def gains_nothing(report: dict[str, Any], honest: dict[str, Any]) -> None:
-    assert report["state"] in ("graded", "ungradable"), report
-    assert report["score"] <= honest["score"] + 1e-9, lost(honest)
-    assert report["max_score"] == honest["max_score"]
+def gains_nothing(report: GradeReport, honest: GradeReport) -> None:
+    assert report.state in ("graded", "ungradable"), report
+    assert report.score <= honest.score + 1e-9, lost(honest)
+    assert report.max_score == honest.max_score
 
 
 def test_the_process_holds_weights_inputs_and_cotangents_alone() -> None:
-    told = [item["actual"] for check in tricks(QUICK)["tells"]["checks"] for item in check["items"]]
+    told = [item.actual for check in tricks(QUICK)["tells"].checks for item in check.items]
     held = {word for words in told if "holds " in words for word in words.partition("holds ")[2].split(" (")[0].split()}
     assert "x:torch.int64" in held, told
     assert held <= {f"{name}:torch.{kind}" for name, kind in HELD}
@@ -226,9 +226,9 @@ def test_the_process_holds_weights_inputs_and_cotangents_alone() -> None:
 
 def test_an_honest_wrong_port_scores_little() -> None:
     honest = tricks(QUICK)["honest"]
-    assert honest["state"] == "graded"
-    assert honest["score"] <= 20
+    assert honest.state == "graded"
+    assert honest.score <= 20
 
 
 def test_the_graders_own_port_is_whole_after_all_this() -> None:
-    assert grade_files(("correct",))["correct"]["score"] == 100
+    assert grade_files(("correct",))["correct"].score == 100

@@ -1,5 +1,4 @@
 # The command line of the scripts here, in base R. Exit status 2: the call cannot be carried out.
-# Needs bootstrap.R.
 
 #' Say what is wrong and leave with status 2.
 refuse <- function(...) {
@@ -9,7 +8,7 @@ refuse <- function(...) {
 
 #' The running script's name, "r_reference" where none runs.
 script_name <- function() {
-  path <- script_path()
+  path <- sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE)[1])
   if (is.na(path)) "r_reference" else basename(path)
 }
 

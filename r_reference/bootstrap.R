@@ -2,7 +2,8 @@
 #   script <- sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE)[1])
 #   source(file.path(dirname(gsub("~+~", " ", script, fixed = TRUE)), "bootstrap.R"), encoding = "UTF-8")
 #   source_here("json.R", "course")
-# The first two lines are each script's own: Rscript says in no other way where a script lies.
+# The first two lines are each script's own: Rscript says in no other way where a script lies, and writes a space in a
+# path as ~+~.
 
 #' The path of the file that source() is reading, the innermost.
 sourced_path <- function() {
@@ -10,12 +11,6 @@ sourced_path <- function() {
   if (is.null(path)) stop("bootstrap.R cannot tell where it lies: use source(\"PATH/bootstrap.R\")")
   # source(chdir = TRUE) has gone there already, and a relative path no longer leads there
   if (file.exists(path)) path else basename(path)
-}
-
-#' The path of the script that Rscript runs, NA where it runs none. Rscript writes a space in a path as ~+~.
-script_path <- function() {
-  path <- sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE)[1])
-  gsub("~+~", " ", path, fixed = TRUE)
 }
 
 #' The folder r_reference, which is this file's.

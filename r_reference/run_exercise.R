@@ -1,5 +1,5 @@
 # What exercises 2 and 3 do, from the corpus to the text, and what they leave behind.
-# Needs bootstrap.R, arguments.R, json.R and course/.
+# Needs arguments.R, json.R and course/.
 
 #' The command line of both exercises.
 exercise_options <- function() {

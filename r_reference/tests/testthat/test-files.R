@@ -21,9 +21,9 @@ all_functions <- do.call(c, lapply(reference_files(), function(file) {
 }))
 is_public <- vapply(all_functions, function(f) "#' @export" %in% f$comment, NA)
 
-#' An environment with everything that these files define.
+#' An environment with everything that these files define, and nothing of these tests.
 sourced <- function(files) {
-  envir <- new.env()
+  envir <- new.env(parent = globalenv())
   source_here(files, envir = envir)
   envir
 }

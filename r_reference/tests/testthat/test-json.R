@@ -6,7 +6,7 @@ drawn_value <- function(depth = 3) {
   switch(kind,
          paste(sample(c("a", "\"", "\\", "\n", "\t", "\u00e9", "\U0001F600", "/", "\001"), 5, TRUE), collapse = ""),
          sample(c(TRUE, FALSE), 1),
-         sample(c(0, -1, 0.1, 1e-7, 1.5e300, 301092, 2^40), 1),
+         sample(c(0, -1, 0.1, 1e-7, 1.5e300, 301092, 0.123456789012345, 123456789012345), 1),
          NULL,
          lapply(seq_len(sample(0:3, 1)), function(i) drawn_value(depth - 1)),
          {

@@ -40,6 +40,7 @@ test_that("a training goes on from its state as if it had not been interrupted",
   rest <- train(first$weights, batches[2:3], state = first$state)
   expect_identical(rest$weights, whole$weights)
   expect_identical(c(first$losses, rest$losses), whole$losses)
+  expect_identical(c(first$state$step, whole$state$step), c(1, 3))
   expect_equal(whole$running_mean, mean(whole$losses), tolerance = 1e-14)
 })
 
@@ -48,6 +49,10 @@ test_that("a batch that is seen again and again is learnt, and validation uses n
   batch <- list(x = case$x, y = case$y)
   trained <- oracle_train(case$weights, rep(list(batch), 30), 2, lr = 0.03, max_norm = 1)
   expect_lt(trained$losses[30], trained$losses[1] / 2)
+  # a training step does use the masks
+  with_dropout <- oracle_train(case$weights, list(c(batch, list(masks = case$masks))), 2, lr = 0.03, max_norm = 1)
+  dropped <- oracle_forward(case$weights, case$x, 2, case$masks)$act.logits
+  expect_identical(with_dropout$losses, oracle_loss(dropped, case$y))
   again <- oracle_validate(case$weights, list(c(batch, list(masks = case$masks)), batch), 2)
   expect_identical(again$losses, rep(trained$losses[1], 2))
 })

@@ -57,6 +57,14 @@ test_that("what is written is read back, for each dtype and shape", {
   }
 })
 
+test_that("the smallest 32-bit integer is no NA", {
+  path <- tempfile()
+  for (dtype in c("I32", "I64")) {
+    write_safetensors(path, list(a = array(c(-2^31, 2^31 - 1, -1), 3)), dtype)
+    expect_identical(read_safetensors(path)$tensors$a, array(c(-2^31, 2^31 - 1, -1), 3))
+  }
+})
+
 test_that("numbers that a float32 cannot hold become its nearest", {
   path <- tempfile()
   write_safetensors(path, list(a = array(0.1, 1)), "F32")

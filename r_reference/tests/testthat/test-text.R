@@ -56,6 +56,7 @@ test_that("a processor is named by its first entry in /proc/cpuinfo", {
   expect_identical(cpu_capability(cpu_fields(path)), "AVX2")
   expect_identical(cpu_capability(c(flags = "avx2 fma avx512f avx512vl avx512bw avx512dq")), "AVX512")
   expect_identical(cpu_capability(c(flags = "avx2 fma avx512f")), "AVX2")
+  expect_identical(cpu_capability(c(flags = "avx2")), "DEFAULT")
   expect_identical(cpu_capability(cpu_fields(tempfile())), "DEFAULT")
   expect_identical(cpu_name(cpu_fields(tempfile())), "unknown")
 })

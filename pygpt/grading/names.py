@@ -18,7 +18,7 @@ _LONGEST = 200
 
 
 def names_of(paths: Sequence[Path], out: Path | None) -> list[str]:
-    """A name for each of different paths: plain text without slash, fit for a file, no two alike but for capitals.
+    """A name for each of different paths: plain text without slash, fit for a file, no two alike, whatever their capitals.
 
     Args:
         out: the folder of results. Names that it has given keep their paths, and the new ones are noted there.
@@ -43,8 +43,8 @@ def names_of(paths: Sequence[Path], out: Path | None) -> list[str]:
             named[place] = _numbered(first, taken)
             taken.add(named[place].casefold())
     if out is not None and new:
-        given = {name: place for place, name in named.items()}
-        write_atomically(out / INDEX, json.dumps(given, indent=1) + "\n")
+        noted = known | {named[place]: place for place in new}
+        write_atomically(out / INDEX, json.dumps(noted, indent=1) + "\n")
     return [named[place] for place in places]
 
 

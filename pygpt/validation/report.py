@@ -206,7 +206,7 @@ def _section_json(section: Section) -> dict[str, Any]:
         "half_width": {part: e.half_width(part) for part in PARTS},
         "seeds": len(e.spread),
         "published_outside": [list(key) for key in section.published_outside],
-        "remarks": e.remarks["en"],
+        "remarks": e.remarks,
         "verdict": _verdict_json(verdict) if verdict else None,
         "text_is_r": attempt.text == e.recorded.text if attempt and attempt.text is not None else None,
     }

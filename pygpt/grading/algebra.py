@@ -1,0 +1,197 @@
+"""R's forward pass with everything in it that ports usually do otherwise: one function of weights, rows and choices."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pygpt.settings import ModelSettings
+
+Weights = Mapping[str, Tensor]
+Norms = Literal["before", "after", "none"]
+
+
+@dataclass(frozen=True)
+class Algebra:
+    """The choices; the defaults are R's. `changed` makes one that differs in some of them."""
+
+    first_position: int = 0
+    positions: Literal["learned", "none"] = "learned"
+    embedding_scale: Literal["1", "sqrt d", "1 / sqrt d"] = "1"
+    embedding_norm: bool = False
+    """A LayerNorm (of weight 1) on the embedding."""
+    attention: Literal["softmax", "uniform", "none"] = "softmax"
+    score_scale: Literal["1 / sqrt d_k", "1", "1 / sqrt d", "1 / d_k", "sqrt d_k"] = "1 / sqrt d_k"
+    mask: str = "causal"
+    """Also `none`, `one too late`, `one too early`, `turned round`, `after softmax`; `add X` and `fill X` with a number
+    where R has -inf."""
+    softmax_over: Literal["keys", "queries", "heads"] = "keys"
+    exchanged: Literal["", "query and key", "key and value", "query and value"] = ""
+    heads: Literal["side by side", "not transposed back", "interleaved"] = "side by side"
+    ffn: Literal["gelu", "tanh", "quick", "relu", "silu", "identity", "none"] = "gelu"
+    attention_norm: Norms = "before"
+    ffn_norm: Norms = "before"
+    norms_exchanged: bool = False
+    attention_residual: Literal["h", "normed", "none"] = "h"
+    ffn_residual: Literal["h", "normed", "none"] = "h"
+    order: Literal[
+        "in turn", "parallel", "feed-forward first", "blocks reversed", "first block only", "first block again"
+    ] = "in turn"
+    eps: float = 1e-5
+    final_norm: bool = True
+    no_bias: frozenset[str] = frozenset()
+    """Endings of the parameters that are left out: `in_proj_bias`, `out_proj.bias`, `0.bias`, `2.bias`."""
+    plain_norms: frozenset[str] = frozenset()
+    """Norms without a weight and a bias: `scale1`, `scale2`, `scale3`."""
+    output: Literal["logits", "softmax", "log_softmax", "sigmoid"] = "logits"
+    tied: bool = False
+    drop: frozenset[str] = frozenset({"embedding", "weights", "ffn"})
+    """Where values are dropped in training: also `before softmax`, `attention` (its output), `inside ffn`, `sum`."""
+    drops_in_eval: bool = False
+
+    def changed(self, **choices: object) -> "Algebra":
+        return replace(self, **choices)  # type: ignore[arg-type]
+
+
+R = Algebra()
+
+
+def forward(algebra: Algebra, settings: ModelSettings, weights: Weights, rows: Tensor, train: bool = False) -> Tensor:
+    """Logits (batch, k, vocab_size) for `rows` (batch, k); weights under R's names, in any float type.
+
+    In training, masks are drawn from torch's global generator in R's order and shapes.
+    """
+    return _Pass(algebra, settings, weights, train).logits(rows)
+
+
+@dataclass
+class _Pass:
+    a: Algebra
+    s: ModelSettings
+    w: Weights
+    train: bool
+
+    def logits(self, rows: Tensor) -> Tensor:
+        a, k, d = self.a, rows.shape[1], self.s.n_embd
+        scale = {"1": 1.0, "sqrt d": d**0.5, "1 / sqrt d": d**-0.5}[a.embedding_scale]
+        h = scale * self.w["wte.weight"][rows.long()]
+        if a.positions == "learned":
+            at = torch.arange(a.first_position, a.first_position + k)
+            h = h + self.w["wpe.weight"][at]
+        if a.embedding_norm:
+            h = functional.layer_norm(h, (d,), eps=a.eps)
+        h = self._dropped("embedding", h)
+        blocks = list(range(self.s.n_layer))
+        blocks = {"blocks reversed": blocks[::-1], "first block only": blocks[:1],
+                  "first block again": [0] * len(blocks)}.get(a.order, blocks)  # fmt: skip
+        for j in blocks:
+            h = self._block(j, h)
+        if a.final_norm:
+            h = self._norm("scale3", h)
+        out = functional.linear(h, self.w["wte.weight" if a.tied else "ln_f.weight"])
+        kinds: dict[str, Callable[[Tensor], Tensor]] = {
+            "logits": lambda t: t, "softmax": lambda t: t.softmax(-1), "log_softmax": lambda t: t.log_softmax(-1),
+            "sigmoid": lambda t: t.sigmoid(),
+        }  # fmt: skip
+        return kinds[a.output](out)
+
+    def _block(self, j: int, h: Tensor) -> Tensor:
+        attend = self.s.model == "gpt" and self.a.attention != "none"
+        feed = self.a.ffn != "none"
+        if self.a.order == "feed-forward first":
+            h = self._ffn_step(j, h, h) if feed else h
+            return self._attention_step(j, h) if attend else h
+        attended = self._attention_step(j, h) if attend else h
+        if not feed:
+            return attended
+        return self._ffn_step(j, attended, h if self.a.order == "parallel" else attended)
+
+    def _attention_step(self, j: int, h: Tensor) -> Tensor:
+        a = self.a
+        name = f"{'scale2' if a.norms_exchanged else 'scale1'}.{j}"
+        inner = self._norm(name, h) if a.attention_norm == "before" else h
+        out = self._dropped("attention", self._attention(j, inner))
+        out = {"h": h, "normed": inner}.get(a.attention_residual, 0) + out
+        return self._norm(name, out) if a.attention_norm == "after" else out
+
+    def _ffn_step(self, j: int, h: Tensor, given: Tensor) -> Tensor:
+        a = self.a
+        name = f"{'scale1' if a.norms_exchanged and self.s.model == 'gpt' else 'scale2'}.{j}"
+        inner = self._norm(name, given) if a.ffn_norm == "before" else given
+        out = {"h": h, "normed": inner}.get(a.ffn_residual, 0) + self._ffn(j, inner)
+        return self._norm(name, out) if a.ffn_norm == "after" else out
+
+    def _ffn(self, j: int, x: Tensor) -> Tensor:
+        kinds: dict[str, Callable[[Tensor], Tensor]] = {
+            "gelu": functional.gelu, "tanh": lambda t: functional.gelu(t, approximate="tanh"), "relu": functional.relu,
+            "quick": lambda t: t * torch.sigmoid(1.702 * t), "silu": functional.silu, "identity": lambda t: t,
+        }  # fmt: skip
+        wide = kinds[self.a.ffn](functional.linear(x, self.w[f"FFN.{j}.0.weight"], self._bias(f"FFN.{j}.0.bias")))
+        wide = self._dropped("inside ffn", wide)
+        return self._dropped("ffn", functional.linear(wide, self.w[f"FFN.{j}.2.weight"], self._bias(f"FFN.{j}.2.bias")))
+
+    def _attention(self, j: int, x: Tensor) -> Tensor:
+        a, (b, k, d) = self.a, x.shape
+        projected = functional.linear(x, self.w[f"MH.{j}.in_proj_weight"], self._bias(f"MH.{j}.in_proj_bias"))
+        parts = list(projected.chunk(3, dim=-1))
+        order = {"query and key": (1, 0, 2), "key and value": (0, 2, 1), "query and value": (2, 1, 0)}
+        q, key, v = (self._split(parts[i]) for i in order.get(a.exchanged, (0, 1, 2)))
+        weights = self._dropped("weights", self._weights(q, key))
+        joined = weights @ v  # (b, n, k, d / n)
+        if a.heads == "not transposed back":
+            joined = joined.reshape(b, k, d)
+        elif a.heads == "interleaved":
+            joined = joined.permute(0, 2, 3, 1).reshape(b, k, d)
+        else:
+            joined = joined.transpose(1, 2).reshape(b, k, d)
+        return functional.linear(joined, self.w[f"MH.{j}.out_proj.weight"], self._bias(f"MH.{j}.out_proj.bias"))
+
+    def _split(self, x: Tensor) -> Tensor:
+        b, k, d = x.shape
+        n = self.s.n_head
+        if self.a.heads == "interleaved":
+            return x.view(b, k, d // n, n).permute(0, 3, 1, 2)
+        return x.view(b, k, n, d // n).transpose(1, 2)
+
+    def _weights(self, q: Tensor, key: Tensor) -> Tensor:
+        a, k, d_k = self.a, q.shape[2], q.shape[3]
+        scale = {"1 / sqrt d_k": d_k**-0.5, "1": 1.0, "1 / sqrt d": self.s.n_embd**-0.5, "1 / d_k": 1 / d_k,
+                 "sqrt d_k": d_k**0.5}[a.score_scale]  # fmt: skip
+        scores = q @ key.transpose(-1, -2) * scale
+        if a.attention == "uniform":
+            scores = torch.zeros_like(scores)
+        ones = torch.ones(k, k, dtype=torch.bool)
+        future = {"one too late": ones.triu(2), "one too early": ones.triu(0), "turned round": ones.tril(-1),
+                  "none": ~ones}.get(a.mask, ones.triu(1))  # fmt: skip
+        if a.mask == "one too early":
+            future = future.clone()
+            future[0, 0] = False  # else nothing at all is left to the first position
+        if a.mask.startswith("add "):
+            scores = scores + float(a.mask.removeprefix("add ")) * future
+        elif a.mask.startswith("fill "):
+            scores = scores.masked_fill(future, float(a.mask.removeprefix("fill ")))
+        elif a.mask != "after softmax":
+            scores = scores.masked_fill(future, -torch.inf)
+        scores = self._dropped("before softmax", scores)
+        over = {"keys": -1, "queries": -2, "heads": 1}[a.softmax_over]
+        weights = torch.nan_to_num(scores.softmax(over))
+        if a.mask == "after softmax":
+            weights = weights.masked_fill(future, 0)
+        return weights
+
+    def _norm(self, name: str, x: Tensor) -> Tensor:
+        plain = name.split(".")[0] in self.a.plain_norms
+        weight, bias = (None, None) if plain else (self.w[f"{name}.weight"], self.w[f"{name}.bias"])
+        return functional.layer_norm(x, (self.s.n_embd,), weight, bias, self.a.eps)
+
+    def _bias(self, name: str) -> Tensor | None:
+        return None if name.split(".", 2)[2] in self.a.no_bias else self.w[name]
+
+    def _dropped(self, place: str, x: Tensor) -> Tensor:
+        if place not in self.a.drop or self.s.dropout == 0 or not (self.train or self.a.drops_in_eval):
+            return x
+        # Drawn in float32, as a submission draws them.
+        return x * functional.dropout(torch.ones(x.shape), self.s.dropout).to(x.dtype)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from pygpt.output.messages import say
 from pygpt.settings import R_MODELS, ModelName, ModelSettings
 
 Weights = dict[str, Tensor]
+_T = TypeVar("_T")
 BLOCK_PARTS: dict[ModelName, tuple[str, ...]] = {"gpt": ("MH", "FFN"), "gpt_noattn": ("FFN",)}
 """What a block adds to its input, in this order."""
 # Of a model's parameters, beside a few times R's: numbers, names, and characters of a name.
@@ -41,7 +43,7 @@ class Port:
 
     session: Session
     _built: dict[ModelSettings, Built | AnswerError] = field(default_factory=dict)
-    _claimed: dict[ModelSettings, tuple[dict[str, Shape], dict[str, str]]] = field(default_factory=dict)
+    _claimed: dict[ModelSettings, tuple[dict[str, Shape], dict[str, str]] | AnswerError] = field(default_factory=dict)
     _differs: dict[ModelName, tuple[frozenset[str], ...]] = field(default_factory=dict)
     """What a model lacks of R's, and has beside it, once it was built; numbers left out."""
     _guess: dict[ModelName, int] = field(default_factory=dict)
@@ -58,10 +60,7 @@ class Port:
                 self._built[settings] = self._build(settings)
             except AnswerError as failed:
                 self._built[settings] = failed
-        built = self._built[settings]
-        if isinstance(built, AnswerError):
-            raise AnswerError(built.message, built.fatal)
-        return built
+        return _or_raised(self._built[settings])
 
     def initial(self, settings: ModelSettings) -> Weights:
         """The weights that a new model begins with, under R's names."""
@@ -172,11 +171,14 @@ class Port:
         if self.session.parts and name not in self.session.parts:
             raise AnswerError(say("{part} is not defined", part=name))
         if settings not in self._claimed:
-            answer = self.session.ask(self.request("build", settings) | {"seed": 1}, {}, {"names": None})
-            if answer["names"].numel() > wire.LONGEST_TEXT:
-                raise AnswerError(say("the model has no parameters that could be read"))
-            self._claimed[settings] = parameters_of(wire.words(answer["names"]), r_shapes(settings))
-        return self._claimed[settings]
+            try:
+                answer = self.session.ask(self.request("build", settings) | {"seed": 1}, {}, {"names": None})
+                if answer["names"].numel() > wire.LONGEST_TEXT:
+                    raise AnswerError(say("the model has no parameters that could be read"))
+                self._claimed[settings] = parameters_of(wire.words(answer["names"]), r_shapes(settings))
+            except AnswerError as failed:
+                self._claimed[settings] = failed
+        return _or_raised(self._claimed[settings])
 
     def _elsewhere(self, settings: ModelSettings) -> dict[str, Shape]:
         """The parameters of the submission's other model."""
@@ -217,6 +219,12 @@ class Port:
                 self._guess[settings.model] = i
                 return unclear.fits[i]
         raise unclear
+
+
+def _or_raised(kept: _T | AnswerError) -> _T:
+    if isinstance(kept, AnswerError):
+        raise AnswerError(kept.message, kept.fatal)
+    return kept
 
 
 def _sent(carried: Carried, weights: Mapping[str, Tensor], dtype: torch.dtype) -> Weights:

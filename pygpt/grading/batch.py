@@ -46,7 +46,7 @@ def sole_use(out: Path | None) -> Iterator[None]:
         except OSError as error:
             lock.seek(0)
             raise PygptError(
-                "{path} is in use: process {pid} grades into it. Wait for it, or take another --out",
+                "{path} is in use: process {pid} is grading into it. Wait for it, or take another --out",
                 path=out,
                 pid=lock.read(20).strip() or "?",
             ) from error

@@ -92,8 +92,10 @@ names = [f"MH.{{{{j}}}}.each.{{h}}.{{k}}." for k in "abc" for h in range(9)]
 weight_map = {{"MH.{{j}}.in_proj_weight": [name + "weight" for name in names],
               "MH.{{j}}.in_proj_bias": [name + "bias" for name in names], {OUTPUT}}}
 """,
-    "a map for one model": mutated(SOURCE.split("class GPT_NoAttn")[0], ("self.wte", "self.token"), ("self.scale3", "self.end"),
-                                   ("self.ln_f", "self.scale3"))
+    "a map for one model": mutated(
+        SOURCE.split("class GPT_NoAttn")[0],
+        ("self.wte", "self.token"), ("self.scale3", "self.end"), ("self.ln_f", "self.scale3"),
+    )
     + "\nclass GPT_NoAttn" + SOURCE.split("class GPT_NoAttn")[1]
     + 'weight_map = {"wte.weight": "token.weight", "ln_f.weight": "scale3.weight", "scale3.weight": "end.weight", '
       '"scale3.bias": "end.bias"}\n',

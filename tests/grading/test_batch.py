@@ -106,6 +106,7 @@ def test_a_folder_of_results_takes_one_grading_at_a_time(cli: Cli, tmp_path: Pat
         assert result.exit_code == 2
         assert f"{tmp_path} is in use: process {os.getpid()} is grading into it" in result.stderr
         assert "está em uso" in cli(*command, "--lang", "pt").stderr
+    assert not list(tmp_path.iterdir())
     assert "there is no submission" in cli(*command).stderr
     (tmp_path / "file").write_text("")
     with pytest.raises(PygptError, match="cannot write"), sole_use(tmp_path / "file"):

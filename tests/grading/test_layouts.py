@@ -127,7 +127,9 @@ def test_weights_find_their_place(layout: str, tmp_path: Path) -> None:
                 expected = r(x)
                 (expected * cotangent).sum().backward()
                 (logits,) = port.logits(settings, weights, [x])
-                torch.testing.assert_close(logits, expected.detach(), rtol=0, atol=1e-4 * float(expected.std()))
+                torch.testing.assert_close(
+                    logits, expected.detach(), rtol=0, atol=1e-4 * float(expected.detach().std())
+                )
                 carried = port.built(settings).carried
                 assert not carried.missing
                 assert not carried.extra

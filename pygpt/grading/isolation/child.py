@@ -1,6 +1,7 @@
 """The process that runs a submission: it loads it and answers requests. It holds no reference answers.
 
-Started as `python -I -S child.py JSON` (see sandbox.py); of pygpt it needs only `wire.py` and `seccomp.py` beside it.
+Started as `python -I -S child.py JSON` (see sandbox.py); of pygpt it needs only `wire.py`, `seccomp.py` and
+`parameters.py` beside it.
 All it says back is tensors, and the grader believes none of them before it has looked at them.
 """
 
@@ -13,7 +14,6 @@ import resource
 import socket
 import sys
 import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ _LIMITS = {
 }
 _PARTS = ("GPT", "GPT_NoAttn", "Encoder", "Decoder", "generate", "loss", "make_optimizer", "train_step")
 _MESSAGE = 2000
-_MOST_NAMES = 10_000
 
 
 def main() -> None:
@@ -39,7 +38,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with contextlib.suppress(RuntimeError):
         torch.set_num_interop_threads(1)
-    wire, seccomp = (_load_file(name, Path(__file__).with_name(f"{name}.py")) for name in ("wire", "seccomp"))
+    wire, seccomp = (_load_file(name) for name in ("wire", "seccomp"))
     _give_up_rights(setup)
     seccomp.end_with_parent()  # after the change of user, which would undo it
     seccomp.refuse_system_calls()
@@ -95,8 +94,9 @@ def _describe(error: BaseException, submission: str) -> str:
         return "an exception that cannot be printed"
 
 
-def _load_file(name: str, path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(name, path)
+def _load_file(name: str) -> Any:
+    """One of the files beside this one."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -165,6 +165,7 @@ class _Served:
 
     def __init__(self, torch: Any, wire: Any, submission: str) -> None:
         self.torch, self.wire, self.path = torch, wire, Path(submission)
+        self.parameters = _load_file("parameters")
         self.module: Any = None
         self.models: dict[str, Any] = {}
 
@@ -185,12 +186,12 @@ class _Served:
         model = self.models[self._key(request)] = self._construct(request)
         first: dict[int, str] = {}
         lines = []
-        for name, p in self._every_parameter(model):
+        for name, p in self.parameters.every(model):
             known = first.setdefault(id(p), name)
             lines.append("\t".join([name, known, *([",".join(map(str, p.shape))] if known == name else [])]))
         answer = {"names": self.wire.text("\n".join(lines))}
         if request.get("values"):
-            answer |= {f"p.{i}": p.detach().clone() for i, p in enumerate(self._named(model).values())}
+            answer |= {f"p.{i}": p.detach().clone() for i, p in enumerate(self.parameters.named(model).values())}
         return answer
 
     def on_run(self, request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
@@ -223,7 +224,7 @@ class _Served:
             answer |= self._gradients(model, f"g{step}")
             model.zero_grad()
             self.module.train_step(model, optimizer, x, y)
-            answer |= {f"w{step}.{n}": p.detach().clone() for n, p in self._named(model).items()}
+            answer |= {f"w{step}.{n}": p.detach().clone() for n, p in self.parameters.named(model).items()}
         return answer
 
     def on_encode(self, request: dict[str, Any], _tensors: dict[str, Any]) -> dict[str, Any]:
@@ -251,31 +252,10 @@ class _Served:
             if "argument" not in str(error):
                 raise
             model = made(*arguments.values())
-        if any(map(self.torch.nn.parameter.is_lazy, self._named(model).values())):
+        if any(map(self.torch.nn.parameter.is_lazy, self.parameters.named(model).values())):
             with self.torch.no_grad():  # a lazy module has its parameters from the first call on
                 model(self.torch.ones(1, arguments["block_size"], dtype=self.torch.int64))
         return model
-
-    def _every_parameter(self, model: Any) -> Iterator[tuple[str, Any]]:
-        """All names of all parameters, as torch orders them, without asking what a submission may have overridden."""
-        names, open_ = 0, [("", model, frozenset[int]())]
-        while open_:
-            prefix, module, above = open_.pop()
-            for name, p in _items(module, "_parameters"):
-                if p is not None:
-                    names += 1
-                    yield f"{prefix}{name}", p
-            below = [(f"{prefix}{n}.", m, above | {id(module)}) for n, m in _items(module, "_modules") if m is not None]
-            open_ += [entry for entry in reversed(below) if id(entry[1]) not in entry[2]]
-            if max(names, len(open_), len(above)) > _MOST_NAMES:
-                raise ValueError(f"the model has more than {_MOST_NAMES} parameters")
-
-    def _named(self, model: Any) -> dict[str, Any]:
-        """Each parameter under the first of its names."""
-        first: dict[int, tuple[str, Any]] = {}
-        for name, p in self._every_parameter(model):
-            first.setdefault(id(p), (name, p))
-        return dict(first.values())
 
     def _key(self, request: dict[str, Any]) -> str:
         return json.dumps([request["model"], request["arguments"], request["double"]])
@@ -286,7 +266,7 @@ class _Served:
             built = self._construct(request)
             self.models[key] = built.double() if request["double"] else built
         model = self.models[key]
-        named = self._named(model)
+        named = self.parameters.named(model)
         with self.torch.no_grad():
             for name, value in tensors.items():
                 if name.startswith("w."):
@@ -304,13 +284,8 @@ class _Served:
         zeros = self.torch.zeros_like
         return {
             f"{prefix}.{n}": (zeros(p) if p.grad is None else p.grad).detach().clone()
-            for n, p in self._named(model).items()
+            for n, p in self.parameters.named(model).items()
         }
-
-
-def _items(module: Any, kind: str) -> list[tuple[str, Any]]:
-    held = object.__getattribute__(module, kind)
-    return [*(dict.items(held) if isinstance(held, dict) else held.items())]  # a scripted module's is no dict
 
 
 def _tensor(torch: Any, value: Any) -> Any:

@@ -27,13 +27,12 @@ INSTALL = "apt-get install bubblewrap"
 _HERE = Path(__file__).parent
 _NEEDED = ("torch", "safetensors", "numpy")
 _TOKEN = "PYGPT_GRADER_PROCESS"
-# One thread; and `torch.compile` gives back what it is given: there is no compiler, and nothing to gain.
+# One thread; and `torch.compile` gives back what it is given: there is no compiler.
 _FRUGAL = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "TORCHDYNAMO_DISABLE": "1",
-    "TORCH_COMPILE_DISABLE": "1",
 }
 _running: "set[Process]" = set()
 """Of this grader: it examines one submission at a time, so these are all of one."""
@@ -195,7 +194,7 @@ def _isolated(submission: Path, limits: Limits) -> list[str]:
         command += ["--ro-bind", str(folder), site[-1]]
         # Where pygpt is installed beside torch, it must not be there for the submission: it holds the answers.
         command += _covered(folder / "pygpt", f"{site[-1]}/pygpt")
-    for file in ("child.py", "wire.py", "seccomp.py"):
+    for file in ("child.py", "parameters.py", "seccomp.py", "wire.py"):
         command += ["--ro-bind", str(_HERE / file), f"/grader/{file}"]
     # With its neighbours, which it may import; a copy that stands alone has none.
     command += ["--ro-bind", str(submission.parent), "/submission"]

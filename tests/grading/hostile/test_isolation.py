@@ -116,7 +116,9 @@ def test_what_a_submission_sees_and_does(tmp_path: Path) -> None:
     assert seen["uid"] not in (0, os.getuid())
     assert seen["root"] == seen["environ"] == seen["modules"] == []
     assert seen["processes"] <= 3
-    assert seen["files"] == [f"/grader/{n}.py" for n in ("child", "seccomp", "wire")] + ["/submission/submission.py"]
+    assert seen["files"] == [f"/grader/{n}.py" for n in ("child", "parameters", "seccomp", "wire")] + [
+        "/submission/submission.py"
+    ]
     assert seen["fds"] == [*["/dev/null"] * 3, "socket"]
     # The limit is on all files together; one file alone may be as large.
     assert seen["filled"][0] <= 64

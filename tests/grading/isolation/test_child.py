@@ -26,7 +26,7 @@ def test_the_child_needs_nothing_of_pygpt() -> None:
         "            assert not [n for n in names if n.startswith('pygpt')], (name, names)\n"
     )
     folder = Path(sys.modules["pygpt.grading"].__file__ or "").parent / "isolation"
-    files = [str(folder / f"{name}.py") for name in ("child", "seccomp", "wire")]
+    files = [str(folder / f"{name}.py") for name in ("child", "parameters", "seccomp", "wire")]
     assert all(map(os.path.exists, files))
     assert subprocess.run([sys.executable, "-c", code, *files], check=False).returncode == 0
 

@@ -13,7 +13,6 @@ from pygpt.grading.port import r_shapes
 from pygpt.output.messages import Message, say
 from pygpt.settings import ModelName, ModelSettings
 
-
 # So many things a port may lack at once: the four biases, say.
 _MOST_LACKING = 4
 

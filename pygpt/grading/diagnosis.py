@@ -26,6 +26,8 @@ Place = tuple[int, str]
 """A block (from 0) and a part of it, `MH` or `FFN`."""
 Draw = Callable[..., ModelSettings]
 _T = TypeVar("_T")
+BLOCKS_ALONE = 2
+"""Blocks of the model that is asked part by part."""
 BASE: Place = (-1, "base")
 """What is left where no block adds anything: embedding, final norm, output layer."""
 _LARGE_SCORES, _TINY = 14.0, 3e-3
@@ -73,6 +75,13 @@ class Diagnosis:
     gap: Gap | None
     problem: Message | None
     right: frozenset[Place] = frozenset()
+
+    @property
+    def wrong_parts(self) -> int:
+        """How many kinds of parts are not right by themselves; 3 where even what is around the blocks is not."""
+        kinds = BLOCK_PARTS[self.model]
+        wrong = [kind for kind in kinds if not {(j, kind) for j in range(BLOCKS_ALONE)} <= self.right]
+        return len(wrong) if BASE in self.right else 3
 
     def costs(self, check: str) -> list[Change]:
         """The changes that a check takes its points for."""
@@ -123,7 +132,7 @@ def _explains(algebra: Algebra, question: Question, tolerance: float) -> bool:
 
 def _part_by_part(port: Port, whole: Diagnosis, draw: Draw, rng: torch.Generator, tolerance: float) -> Diagnosis:
     """What no change explains: each place alone, all others with zero last weights."""
-    settings = draw(whole.model, rng)
+    settings = draw(whole.model, rng, n_layer=BLOCKS_ALONE)
     drawn = normal_weights(settings, rng)
     places = [(j, part) for j in range(settings.n_layer) for part in BLOCK_PARTS[whole.model]]
     rows = _rows(settings, 2, settings.block_size - 1, rng)

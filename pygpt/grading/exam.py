@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pygpt.grading.check import REGISTERED, Case, Check, Each, Item, Outcome, Verdict
+from pygpt.grading.diagnosis import Diagnosis, diagnose
 from pygpt.grading.isolation.session import AnswerError
 from pygpt.grading.port import BLOCK_PARTS, Port
 from pygpt.grading.rubric import Rubric
@@ -20,8 +21,6 @@ class Exam:
     """What the checks work with, and what they have left so far."""
 
     port: Port
-    apart: Port
-    """The same submission in a process of its own, begun when first asked: for what must not be known to `port`."""
     rubric: Rubric
     seed: int
     items: dict[str, list[Item]] = field(default_factory=dict)
@@ -29,6 +28,7 @@ class Exam:
     padding_row: PaddingRow | None = None
     """Which row of the token embedding has no gradient, once known."""
     _running: Check | None = None
+    _diagnoses: dict[ModelName, Diagnosis | AnswerError] = field(default_factory=dict)
 
     @property
     def models(self) -> list[ModelName]:
@@ -38,6 +38,23 @@ class Exam:
     @property
     def tolerance(self) -> float:
         return self.rubric.tolerances["logits"]
+
+    def diagnosis(self, model: ModelName) -> Diagnosis:
+        """What the forward pass of a model is; asked once.
+
+        Raises:
+            AnswerError: it cannot be built, or its weights cannot be carried over.
+        """
+        if model not in self._diagnoses:
+            try:
+                rng = self.random("diagnosis", model)
+                self._diagnoses[model] = diagnose(self.port, model, self.settings, rng, self.tolerance)
+            except AnswerError as failed:
+                self._diagnoses[model] = failed
+        known = self._diagnoses[model]
+        if isinstance(known, AnswerError):
+            raise AnswerError(known.message, known.fatal)
+        return known
 
     def run(self, check: Check) -> None:
         """Run a check and keep its items; a part of the submission that is missing is one item, which has failed."""

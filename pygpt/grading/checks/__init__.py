@@ -8,10 +8,8 @@ from pygpt.grading.checks import (  # noqa: F401 (each registers its checks)
     forward,
     generation,
     gradients,
-    norms,
     training,
     vocabulary,
-    whole,
 )
 from pygpt.grading.rubric import read_rubric
 

@@ -16,6 +16,7 @@ from pygpt.settings import R_MODELS, ModelName
 # Shares of the logits' standard deviation, and of R's own move.
 _STILL, _MOVED, _SHARE_OF_R = 1e-4, 1e-2, 0.1
 _CHANGED_ROWS = 6
+_COURSE_BLOCK = 64
 _EXPECTED = say("each output depends on the tokens that R's does")
 
 
@@ -57,6 +58,8 @@ def causal(exam: Exam, model: ModelName, train: bool, id: str) -> Verdict:
         return Verdict.of(not (wrong := _moves_otherwise(exam, model, train)), _EXPECTED, wrong or say("as expected"))
     if train and not _same_in_training(exam, diagnosis):
         return Verdict(Outcome.WRONG, _EXPECTED, say("in train mode, without dropout, the logits are others"))
+    if id == "causality.lengths" and (length := _other_at(exam, diagnosis)):
+        return Verdict(Outcome.WRONG, _EXPECTED, say("at length {k} the logits are others", k=length))
     return Verdict(Outcome.RIGHT, _EXPECTED, say("as expected"))
 
 
@@ -67,6 +70,20 @@ def _same_in_training(exam: Exam, diagnosis: Diagnosis) -> bool:
     x = tokens(rng, (2, settings.block_size - 1), 0, settings.vocab_size)
     (answer,) = exam.port.logits(settings, weights, [x], train=True)
     return gap(forward(diagnosis.algebra, settings, weights, x), answer, exam.tolerance) is None
+
+
+def _other_at(exam: Exam, diagnosis: Diagnosis) -> int | None:
+    """The first length, of every one in a small block and some of the course's, at which the logits are others."""
+    rng = exam.random("causality", "lengths", diagnosis.model)
+    small = exam.settings(diagnosis.model, rng, block_size=int(torch.randint(20, 30, (1,), generator=rng)))
+    course = exam.settings(diagnosis.model, rng, block_size=_COURSE_BLOCK)
+    for settings, lengths in ((small, range(1, small.block_size)), (course, (33, _COURSE_BLOCK - 1))):
+        weights = normal_weights(settings, rng)
+        inputs = [tokens(rng, (1, k), 0, settings.vocab_size) for k in lengths]
+        for x, answer in zip(inputs, exam.port.logits(settings, weights, inputs), strict=True):
+            if gap(forward(diagnosis.algebra, settings, weights, x), answer, exam.tolerance):
+                return x.shape[1]
+    return None
 
 
 def _moves_otherwise(exam: Exam, model: ModelName, train: bool) -> Message | None:

@@ -74,7 +74,7 @@ def test_a_check_reads_only_those_that_it_follows(registered: dict[str, Check]) 
     ("file", "old", "new", "words"),
     [
         ("changes.py", '"forward.ffn"', '"forward.fnn"', "a change costs forward.fnn: there is no such check"),
-        ("forward.py", '"forward.whole"', '"forward.hwole"', "rubric.toml and the checks differ in forward.hwole"),
+        ("forward.py", '"forward.whole"', '"forward.hwole"', "a change costs forward.whole: there is no such check"),
         ("forward.py", 'needs=("GPT"', 'needs=("GTP"', "unknown part"),
         ("dropout.py", '"dropout.eval"', '"droput.eval"', "unknown stage"),
         ("training.py", '"training.loss"', '"training.lost"', "rubric.toml and the checks differ in training.los"),

@@ -158,26 +158,25 @@ def test_a_part_that_acts_only_when_it_is_asked_alone_has_not_made_the_whole() -
 
 
 @pytest.mark.parametrize(
-    ("lacking", "checks"),
+    ("algebra", "check"),
     [
-        (("MH.{j}.out_proj.bias",), {"forward.attention"}),
-        (("FFN.{j}.0.bias", "FFN.{j}.2.bias"), {"forward.ffn"}),
-        (("scale1.{j}.weight", "scale1.{j}.bias"), {"forward.norm_places"}),
-        (("ln_f.weight",), {"builds.parameters"}),
-        (("wpe.weight",), {"forward.embedding"}),
+        (R.changed(no_bias=frozenset({"out_proj.bias"})), "forward.attention"),
+        (R.changed(no_bias=frozenset({"0.bias", "2.bias"})), "forward.ffn"),
+        (R.changed(ffn="none"), "forward.ffn"),
+        (R.changed(attention="none"), "forward.attention"),
+        (R.changed(attention_norm="none"), "forward.norm_places"),
+        (R.changed(plain_norms=frozenset({"scale1"})), "forward.norm_places"),
+        (R.changed(tied=True), "builds.parameters"),
+        (R.changed(positions="none"), "forward.embedding"),
     ],
 )
-def test_what_a_port_lacks_is_charged_and_nothing_else(lacking: tuple[str, ...], checks: set[str]) -> None:
-    names = tuple(name.replace("{j}", str(j)) for name in lacking for j in range(2))
-    fitting = [c for c in CHANGES if (algebra := algebra_of((c,))) and set(names) & unused_by("gpt", algebra)]
-    needed = [c for c in fitting if c.check in checks][
-        : len(lacking) if "bias" in lacking[0] and "scale" not in lacking[0] else 1
-    ]
-    algebra = algebra_of(tuple(needed))
-    assert algebra is not None
-    diagnosis = told(by(algebra), lacking=tuple(dict.fromkeys(names)))
+def test_what_a_port_lacks_is_charged_and_nothing_else(algebra: Algebra, check: str) -> None:
+    lacking = tuple(sorted(unused_by("gpt", algebra)))
+    diagnosis = told(by(algebra), lacking=lacking)
     assert diagnosis.explained
-    assert {change.check for change in diagnosis.changes} == checks
+    assert {change.check for change in diagnosis.changes} == {check}
+    # R's own logits are none of its: what is lacking cannot have made them.
+    assert not told(by(R), lacking=lacking).explained
 
 
 def test_a_diagnosis_depends_on_the_seed_alone() -> None:

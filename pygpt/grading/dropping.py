@@ -112,7 +112,7 @@ def dropping_of(
     asked, answer, problem = _answered(port, settings, weights, rng)
     for drops, algebra in _variants(diagnosis):
         if gap(_reference(algebra, asked), answer, tolerance) is None:
-            return Dropping(drops, algebra, True, True, problem)
+            return Dropping(drops, _in_eval(port, algebra, asked, tolerance), True, True, problem)
     known = _by_moments(port, diagnosis, settings, weights, rng, 1 if problem is not None else _LENGTH)
     return replace(known, problem=problem)
 
@@ -134,6 +134,17 @@ def _answered(
         else:
             break
     return (settings, weights, x, seed), answer, problem
+
+
+def _in_eval(port: Port, algebra: Algebra, question: _Question, tolerance: float) -> Algebra:
+    """The algebra with what is dropped in eval mode, too: one place or all."""
+    settings, weights, x, seed = question
+    (answer,) = port.logits(settings, weights, [x], seeds=(seed,))
+    for places in (frozenset[str](), *(frozenset({place}) for place in sorted(algebra.drop)), algebra.drop):
+        changed = algebra.changed(in_eval=places)
+        if gap(_reference(changed, question, train=False), answer, tolerance) is None:
+            return changed
+    return algebra
 
 
 def _variants(diagnosis: Diagnosis) -> Iterator[tuple[tuple[Drop, ...], Algebra]]:

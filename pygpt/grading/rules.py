@@ -175,10 +175,8 @@ class _Replay:
         """The parameter that is farthest from the port's after this step, and how far, in learning rates."""
         gradients = step.gradients(self.rule.mode)
         gradient = _flat(gradients, self.names)
-        # A row that no token of this batch uses has no gradient at all: that is no rounding. A parameter that the
-        # loss does not reach is left alone by PyTorch and decays in R: it is not judged.
-        reached = _flat({n: torch.full_like(g, float(g.any())) for n, g in gradients.items()}, self.names) > 0
-        self.solid &= reached & ((gradient.abs() > _ROUNDING * gradient.abs().max()) | (gradient == 0))
+        unmoved = _flat({name: _unmoved(g) for name, g in gradients.items()}, self.names) > 0
+        self.solid &= unmoved | (gradient.abs() > _ROUNDING * gradient.abs().max())
         self._step(_flat(step.before, self.names), gradient)
         off = (self.parameter.detach() - _flat(step.after, self.names)).abs() * self.solid / self.lr
         worst = int(off.argmax())
@@ -202,6 +200,17 @@ class _Replay:
             if place < 0:
                 return name
         return self.names[-1]
+
+
+def _unmoved(gradient: Tensor) -> Tensor:
+    """Which elements have no gradient at all, and not by rounding: whole rows that no token of the batch uses.
+
+    A parameter that the loss does not reach is left alone by PyTorch and decays in R: it is not judged.
+    """
+    still = gradient == 0
+    if gradient.dim() < 2 or bool(still.all()):
+        return torch.zeros_like(gradient)
+    return (still.all(-1, keepdim=True) | still.all(0, keepdim=True)).expand_as(gradient).double()
 
 
 def _flat(vectors: Vectors, names: Sequence[str]) -> Tensor:

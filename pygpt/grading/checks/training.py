@@ -25,6 +25,8 @@ _LOSS_TOLERANCE = 1e-4
 # Of the student's own loss: how far its slope may turn from the cross entropy's (a cosine) and still train.
 _TURNS = 0.3
 _BATCH = 4
+# Gradients so large that clipping by norm, by value and not at all differ.
+_STEEP = 16.0
 _ALIVE = 1e-3
 _HINT = say(
     "torch.optim.AdamW(model.parameters(), lr=lr), and clip_grad_norm_(model.parameters(), 1.0) before its step"
@@ -129,6 +131,7 @@ def _replayed(
 ) -> _Trained:
     """Have the port train, and find the rule it follows; without an algebra by its own gradients."""
     drawn, batches = normal_weights(settings, rng), _batches(settings, count, rng)
+    drawn["ln_f.weight"] *= _STEEP
     seed = int(torch.randint(1 << 30, (1,), generator=rng))
     weights = _asked(exam, settings, drawn, batches, lr, seed)
 
@@ -227,7 +230,7 @@ def _own_slope(
     shape = (*x.shape, settings.vocab_size)
     logits = exam.port.session.ask(request, tensors, {"y.0": shape})["y.0"]
     value, cotangent = _loss_and_slope(exam, logits, y)
-    shapes = {f"g.{name}": carried.shapes[name] for name in own if name not in carried.extra}
+    shapes = {f"g.{name}": shape for name, shape in carried.shapes.items()}
     answer = exam.port.session.ask(request, tensors | {"cotangent": cotangent.float()}, shapes)
     return value, {name.removeprefix("g."): g for name, g in answer.items()}
 
@@ -240,12 +243,12 @@ def _loss_and_slope(exam: Exam, logits: Tensor, y: Tensor) -> tuple[float, Tenso
     assert leaf.grad is not None
     right: Tensor = leaf.grad
     if exam.passed("training.loss") or "loss" not in exam.port.session.parts:
-        return float(value), right
+        return float(value.detach()), right
     request = {"op": "loss", "gradient": True}
     own = exam.port.session.ask(request, {"logits": logits.float(), "y": y}, {"gradient": tuple(logits.shape)})
     slope = own["gradient"]
     cosine = torch.nn.functional.cosine_similarity(slope.flatten(), right.flatten(), dim=0)
-    return float(value), slope if float(cosine) > _TURNS else right
+    return float(value.detach()), slope if float(cosine) > _TURNS else right
 
 
 def _moves(exam: Exam, settings: ModelSettings, lr: float, rng: torch.Generator) -> bool:

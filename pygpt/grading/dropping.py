@@ -1,8 +1,8 @@
-"""What a port drops in training, told by its logits: bit by bit where its masks are drawn in R's order, else by moments.
+"""What a port drops in training, told by its logits: bit by bit where it draws masks in R's order, else by moments.
 
 In train mode and with a seed, a port draws the masks that R's algebra draws with that seed, and its logits are the
-reference's. Where they are not, what ports usually drop otherwise is tried. A port that draws in another order has other
-masks: many equal rows then have R's mean and standard deviation at every logit, or those of what it does instead.
+reference's. Where they are not, what ports usually drop otherwise is tried. A port that draws in another order has
+other masks: many equal rows then have R's mean and standard deviation at every logit, or those of what it does instead.
 """
 
 from collections.abc import Callable, Iterator
@@ -244,9 +244,8 @@ def _by_places(
         place = BASE if part == "base" else next(((j, part) for j in blocks if (j, part) in diagnosis.right), (0, part))
         alone = silent_but(weights, settings, place)
         silenced = silent_but(weights, settings, BASE) if place != BASE else None
-        if place in diagnosis.right and _exactly(port, diagnosis, settings, alone, rng, tolerance):
-            right.add(check)
-        elif _drops_at_all(port, settings, alone, silenced, rng):
+        exactly = place in diagnosis.right and _exactly(port, diagnosis, settings, alone, rng, tolerance)
+        if exactly or _drops_at_all(port, settings, alone, silenced, rng):
             right.add(check)
     return Dropping((), diagnosis.algebra, False, False, right=frozenset(right))
 
@@ -282,4 +281,3 @@ def _apart(a: Tensor, b: Tensor) -> bool:
 
 def _whole(rng: torch.Generator) -> int:
     return int(torch.randint(1 << 30, (1,), generator=rng))
-

@@ -97,9 +97,7 @@ class Exam:
     def diagnosis(self, model: ModelName) -> Diagnosis:
         """What the port's forward pass is."""
         rng = self.random("diagnosis", model)
-        return self.known(
-            ("diagnosis", model), lambda: diagnose(self.port, model, self.settings, rng, self.tolerance)
-        )
+        return self.known(("diagnosis", model), lambda: diagnose(self.port, model, self.settings, rng, self.tolerance))
 
     def dropping(self, model: ModelName) -> Dropping:
         """What the port drops in training."""

@@ -21,7 +21,7 @@ _ROUNDING = 1e-3
 class Rule:
     """A training step; the defaults are R's."""
 
-    words: Message = say("as in R")
+    words: Message
     at_once: bool = True
     """Whether the first step shows it; for Adam a scale of the gradients does not."""
     optimizer: _Optimizer = r_semantics.AdamW
@@ -41,7 +41,7 @@ class Rule:
         return {name: getattr(self, name) for name in fields if getattr(self, name) != getattr(R, name)}
 
 
-R = Rule()
+R = Rule(say("as expected"))
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ _SLACK = 2e-3
 class Sampler:
     """How an id is drawn; the defaults are R's."""
 
-    words: Message = say("as expected")
+    words: Message
     cold: str = "divided"
     """What is done with the temperature: also `times`, `ignored`."""
     drawn: str = "multinomial"
@@ -32,7 +32,7 @@ class Sampler:
     """Tokens more (or fewer, below 0) than the block that the model sees."""
 
 
-R = Sampler()
+R = Sampler(say("as expected"))
 SAMPLERS = (
     R,
     Sampler(say("the likeliest token is taken, not one that is drawn"), drawn="likeliest"),

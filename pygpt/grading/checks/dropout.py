@@ -2,14 +2,14 @@
 
 import torch
 
-from pygpt.grading.algebra import Algebra, forward
+from pygpt.grading.algebra import forward
 from pygpt.grading.check import Outcome, Verdict, check
 from pygpt.grading.diagnosis import gap
 from pygpt.grading.drawn import normal_weights
-from pygpt.grading.dropping import PLACES, places_of
+from pygpt.grading.dropping import places_of
 from pygpt.grading.exam import Exam, of_models
 from pygpt.output.messages import Message, say
-from pygpt.settings import ModelName, ModelSettings
+from pygpt.settings import ModelName
 
 _ALIVE = 1e-3
 _HINT = say("nn.Dropout(p0), in train mode alone: on the embedding, on the attention weights, at the end of FFN.")

@@ -1,7 +1,7 @@
 """generation: a prompt is continued from the model's logits, cropped to the block, at the temperature given.
 
-With the seed, the ids are R's to the last: drawn by `torch.multinomial` in eval mode, from the diagnosis's reference (or
-the port's own logits, where no reference gives them). A port that draws in another way is judged by what it draws.
+With the seed, the ids are R's to the last: drawn by `torch.multinomial` in eval mode, from the diagnosis's reference
+(or the port's own logits, where no reference gives them). A port that draws in another way is judged by what it draws.
 """
 
 import torch

@@ -4,6 +4,7 @@ Masks come from the same seed, gradients from the diagnosis's reference: a mista
 or in the loss has been paid for, and training is judged with it.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -15,7 +16,7 @@ from pygpt.grading.check import Outcome, Verdict, check
 from pygpt.grading.drawn import normal_weights
 from pygpt.grading.exam import Exam, of_models, once, tokens
 from pygpt.grading.port import Weights
-from pygpt.grading.rules import IN_EVAL, R, Departure, Rule, Step, Vectors, nearest
+from pygpt.grading.rules import IN_EVAL, Departure, R, Rule, Step, Vectors, nearest
 from pygpt.models import cross_entropy
 from pygpt.output.messages import Message, say
 from pygpt.settings import ModelName, ModelSettings
@@ -146,20 +147,30 @@ def _replayed(
     losses = (slopes[0][0], slopes[-1][0])
     if not any(bool(g.any()) for g in slopes[0][1].values()):
         return _Trained(None, None, lr, losses)
-    names = list(slopes[0][1])
+    in_eval = cache(lambda t: slope(t, "eval")[1])
 
-    def step(t: int) -> Step:
+    def step(t: int, names: Collection[str]) -> Step:
         before, after = ({n: weights[i][n] for n in names} for i in (t, t + 1))
-        in_eval = cache(lambda: slope(t, "eval")[1])
-        return Step(before, after, lambda mode: slopes[t][1] if mode == "train" else in_eval())
+        return Step(before, after, lambda mode: _some(slopes[t][1] if mode == "train" else in_eval(t), names))
 
     tokens_in_batch = batches[0][1].numel()
     scales = {
         float(tokens_in_batch): say("the loss is a sum in training, not a mean"),
         tokens_in_batch / _BATCH: say("the loss is a mean over windows alone in training, not over positions"),
     }
-    rule, departure = nearest([step(t) for t in range(count)], lr, exam.rubric.tolerances["update"], scales)
+    extra = exam.port.built(settings).carried.extra
+    judged = [name for name in slopes[0][1] if name not in extra]
+    # Parameters that R has not may be trained, and clipped with the others, or not: both have been paid for.
+    for names in (judged, [*judged, *extra]) if extra else (judged,):
+        steps = [step(t, names) for t in range(count)]
+        rule, departure = nearest(steps, lr, exam.rubric.tolerances["update"], scales)
+        if rule is R:
+            break
     return _Trained(rule, departure, lr, losses)
+
+
+def _some(vectors: Vectors, names: Collection[str]) -> Vectors:
+    return {name: vectors[name] for name in names}
 
 
 def _batches(settings: ModelSettings, steps: int, rng: torch.Generator) -> list[tuple[Tensor, Tensor]]:

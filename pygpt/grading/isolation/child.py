@@ -233,6 +233,7 @@ class _Served:
 
     def on_generate(self, request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
         model = self._model(request, tensors)
+        model.train()  # as training leaves it: R's Generate_Text_Base calls eval() itself
         self.torch.manual_seed(request["seed"])
         rows = self.module.generate(
             model, tensors["idx"], request["max_new_tokens"], request["temperature"], request["block_size"]

@@ -69,9 +69,12 @@ def _drop(check: str, words: Message, *places: str, **rates: str) -> Drop:
 
 
 def _at_other_rates(check: str, place: str) -> Iterator[Drop]:
-    for rate in ("p / 2", "2 p", "1 - p", "0.1", "0.2", "0.5"):
-        yield _drop(check, say("{place}: dropped at the rate {rate}, not p", place=_NAMES[place], rate=rate), place,
-                    **{place: rate})  # fmt: skip
+    for rate in ("p / 2", "2 p", "1 - p"):
+        words = say("{place}: dropped at the rate {rate}, not p", place=_NAMES[place], rate=rate)
+        yield _drop(check, words, place, **{place: rate})
+    for always in (0.1, 0.2, 0.5):
+        words = say("{place}: dropped at the rate {rate:g}, whatever p is", place=_NAMES[place], rate=always)
+        yield _drop(check, words, place, **{place: str(always)})
 
 
 _NAMES = {

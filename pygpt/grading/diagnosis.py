@@ -138,8 +138,8 @@ def _part_by_part(port: Port, whole: Diagnosis, draw: Draw, rng: torch.Generator
     drawn = normal_weights(settings, rng)
     places = [(j, part) for j in range(settings.n_layer) for part in BLOCK_PARTS[whole.model]]
     rows = _rows(settings, 2, settings.block_size - 1, rng)
-    alone = {BASE: Question(settings, _silent_but(drawn, settings, BASE), rows)}
-    alone |= {place: Question(settings, _silent_but(drawn, settings, place), rows) for place in places}
+    alone = {BASE: Question(settings, silent_but(drawn, settings, BASE), rows)}
+    alone |= {place: Question(settings, silent_but(drawn, settings, place), rows) for place in places}
     order = _shuffled(list(alone), rng)
     answers = {place: _answered(port, alone[place]) for place in order}
     lacking = {*port.built(settings).carried.missing, *port.built(settings).carried.tied}
@@ -156,7 +156,8 @@ def _part_by_part(port: Port, whole: Diagnosis, draw: Draw, rng: torch.Generator
     return whole
 
 
-def _silent_but(drawn: Weights, settings: ModelSettings, place: Place) -> Weights:
+def silent_but(drawn: Weights, settings: ModelSettings, place: Place) -> Weights:
+    """Weights with which this place alone acts; with BASE no block does."""
     blocks = range(settings.n_layer)
     weights = silent(drawn, [j for j in blocks if j != place[0]])
     others = tuple(part for part in ("MH", "FFN") if part != place[1])

@@ -1,19 +1,23 @@
 """One submission's examination: what the checks work with, what they are run for, and what they leave behind."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from pygpt.grading.check import REGISTERED, Case, Check, Each, Item, Outcome, Verdict
 from pygpt.grading.diagnosis import Diagnosis, diagnose
+from pygpt.grading.dropping import Dropping, dropping_of
 from pygpt.grading.isolation.session import AnswerError
 from pygpt.grading.port import BLOCK_PARTS, Port
 from pygpt.grading.rubric import Rubric
 from pygpt.output.messages import Message, say
 from pygpt.settings import MODELS, R_MODELS, ModelName, ModelSettings, PaddingRow
+
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -28,7 +32,7 @@ class Exam:
     padding_row: PaddingRow | None = None
     """Which row of the token embedding has no gradient, once known."""
     _running: Check | None = None
-    _diagnoses: dict[ModelName, Diagnosis | AnswerError] = field(default_factory=dict)
+    _known: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
     @property
     def models(self) -> list[ModelName]:
@@ -38,23 +42,6 @@ class Exam:
     @property
     def tolerance(self) -> float:
         return self.rubric.tolerances["logits"]
-
-    def diagnosis(self, model: ModelName) -> Diagnosis:
-        """What the forward pass of a model is; asked once.
-
-        Raises:
-            AnswerError: it cannot be built, or its weights cannot be carried over.
-        """
-        if model not in self._diagnoses:
-            try:
-                rng = self.random("diagnosis", model)
-                self._diagnoses[model] = diagnose(self.port, model, self.settings, rng, self.tolerance)
-            except AnswerError as failed:
-                self._diagnoses[model] = failed
-        known = self._diagnoses[model]
-        if isinstance(known, AnswerError):
-            raise AnswerError(known.message, known.fatal)
-        return known
 
     def run(self, check: Check) -> None:
         """Run a check and keep its items; a part of the submission that is missing is one item, which has failed."""
@@ -92,6 +79,32 @@ class Exam:
         """A generator for one purpose, the same whenever this seed is graded again."""
         digest = hashlib.sha256(repr((self.seed, *purpose)).encode()).digest()
         return torch.Generator().manual_seed(int.from_bytes(digest[:7], "little"))
+
+    def known(self, key: tuple[object, ...], make: Callable[[], _T]) -> _T:
+        """What several checks ask about: made once; an AnswerError is kept and raised again."""
+        if key not in self._known:
+            try:
+                self._known[key] = make()
+            except AnswerError as failed:
+                self._known[key] = failed
+        known = self._known[key]
+        if isinstance(known, AnswerError):
+            raise AnswerError(known.message, known.fatal)
+        return known  # type: ignore[no-any-return]
+
+    def diagnosis(self, model: ModelName) -> Diagnosis:
+        """What the port's forward pass is."""
+        rng = self.random("diagnosis", model)
+        return self.known(("diagnosis", model), lambda: diagnose(self.port, model, self.settings, rng, self.tolerance))
+
+    def dropping(self, model: ModelName) -> Dropping:
+        """What the port drops in training."""
+        rng = self.random("dropping", model)
+
+        def make() -> Dropping:
+            return dropping_of(self.port, self.diagnosis(model), self.settings, rng, self.tolerance)
+
+        return self.known(("dropping", model), make)
 
     def settings(self, model: ModelName, rng: torch.Generator, **fixed: int | float) -> ModelSettings:
         """A small model whose sizes are drawn."""

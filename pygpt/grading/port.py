@@ -53,6 +53,10 @@ class Port:
             raise AnswerError(built.message, built.fatal)
         return built
 
+    def builds(self, model: ModelName) -> dict[ModelSettings, Built]:
+        """All that was built of a model so far."""
+        return {s: built for s, built in self._built.items() if s.model == model and isinstance(built, Built)}
+
     def initial(self, settings: ModelSettings) -> Weights:
         """The weights that a new model begins with, under R's names."""
         built = self.built(settings)

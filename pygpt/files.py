@@ -16,10 +16,10 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         PygptError: the file cannot be written (no space, no permission); what `path` held is kept.
     """
     data = content.encode("utf-8") if isinstance(content, str) else content
-    # One name a target: what a kill left behind is overwritten, not heaped up.
-    temporary = path.with_name(f".{path.name}.partial")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _clear_partial(path)
         with temporary.open("wb") as file:
             file.write(data)
             file.flush()
@@ -29,6 +29,27 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise PygptError("cannot write {path}: {why}", path=path, why=error.strerror or error) from error
+
+
+def _clear_partial(path: Path) -> None:
+    """Remove what writers of `path` left that were killed: no process here has their number any more."""
+    start, end = f".{path.name}.", ".partial"
+    for name in os.listdir(path.parent):
+        writer = name[len(start) : -len(end)] if name.startswith(start) and name.endswith(end) else ""
+        if writer.isdecimal() and not _runs(int(writer)):
+            path.with_name(name).unlink(missing_ok=True)
+
+
+def _runs(pid: int) -> bool:
+    if os.name == "nt":  # there is no harmless signal: what was left stays
+        return True
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def shipped(path: str) -> Path:

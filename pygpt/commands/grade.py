@@ -62,6 +62,7 @@ def run(
     """
     from pygpt.commands.terminal import width
     from pygpt.files import write_atomically
+    from pygpt.grading.batch import sole_use
     from pygpt.grading.grade import GradingJob
     from pygpt.grading.reports import services
     from pygpt.grading.reports.table import to_csv
@@ -73,16 +74,17 @@ def run(
     _require_isolation(unsafe)
     files = [(gradescope, services.gradescope), (prairielearn, services.prairielearn)]
     for_service = any(file is not None for file, _ in files)
-    named = find(submissions, folder_is_one=for_service, out=out)
-    if for_service and len(named) > 1:
-        raise PygptError("--gradescope and --prairielearn are for one submission, and here are {n}", n=len(named))
-    reports = _graded(named, job, jobs, out)
-    for file, results in files:
-        if file is not None:
-            write_atomically(file, results(reports[0]))
-    if out is not None:
-        write_atomically(out / "class.csv", to_csv(reports))
-        write_atomically(out / "class.xml", services.junit(reports))
+    with sole_use(out):
+        named = find(submissions, folder_is_one=for_service, out=out)
+        if for_service and len(named) > 1:
+            raise PygptError("--gradescope and --prairielearn are for one submission, and here are {n}", n=len(named))
+        reports = _graded(named, job, jobs, out)
+        for file, results in files:
+            if file is not None:
+                write_atomically(file, results(reports[0]))
+        if out is not None:
+            write_atomically(out / "class.csv", to_csv(reports))
+            write_atomically(out / "class.xml", services.junit(reports))
     columns = width(60) if sys.stdout.isatty() else None
     for line in one(reports[0], width(60, 120)) if len(reports) == 1 else of_class(reports, lang, columns):
         click.echo(line)

@@ -1,7 +1,9 @@
 """A class: each result is written at once and atomically, what is done is not done again, several at a time."""
 
+import contextlib
+import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -11,10 +13,47 @@ from pathlib import Path
 from pygpt.errors import PygptError
 from pygpt.files import write_atomically
 from pygpt.grading.grade import GradingJob, failed_report, grade
+from pygpt.grading.isolation.seccomp import end_with_parent
 from pygpt.grading.report import GradeReport, from_json
 from pygpt.grading.reports.html import page
 from pygpt.grading.submission import Submission, UnusableError, staged
 from pygpt.output.messages import tell
+
+_WORKER_BYTES = 4 << 30
+"""Address space of a worker: torch takes 0.7 GB of it, and what a submission may send some more."""
+
+
+@contextlib.contextmanager
+def sole_use(out: Path | None) -> Iterator[None]:
+    """Keep others from grading into this folder; the kernel gives it free when this process ends, however it ends.
+
+    Raises:
+        PygptError: another one is at it, or the folder cannot be made.
+    """
+    if out is None:
+        yield
+        return
+    import fcntl
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = (out / ".grading").open("a+")
+    except OSError as error:
+        raise PygptError("cannot write {path}: {why}", path=out, why=error.strerror) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.seek(0)
+            raise PygptError(
+                "{path} is in use: process {pid} grades into it. Wait for it, or take another --out",
+                path=out,
+                pid=lock.read(20).strip() or "?",
+            ) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
 
 
 def grade_all(
@@ -61,7 +100,8 @@ def _in_parallel(
     todo: Sequence[Submission], job: GradingJob, processes: int, finish: Callable[[Submission, GradeReport], None]
 ) -> None:
     # Begun anew, not forked: threads of torch do not survive a fork.
-    with ProcessPoolExecutor(min(processes, len(todo)), get_context("spawn")) as pool:
+    workers = min(processes, len(todo))
+    with ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker, (os.getpid(),)) as pool:
         futures: dict[Future[GradeReport], Submission] = {pool.submit(grade, s, job): s for s in todo}
         for future in as_completed(futures):
             try:
@@ -70,6 +110,15 @@ def _in_parallel(
                 why = tell(job.lang, "the grading process died; call again to go on")
                 report = failed_report(futures[future], job, why)
             finish(futures[future], report)
+
+
+def _begin_worker(parent: int) -> None:
+    import resource
+
+    end_with_parent()
+    if os.getppid() != parent:  # it ended before this was asked for
+        os._exit(1)
+    resource.setrlimit(resource.RLIMIT_AS, (_WORKER_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
 def _result_file(out: Path, submission: Submission) -> Path:

@@ -1,25 +1,32 @@
 """A submission's model as the checks use it: R's weights and rows in, logits and gradients under R's names out."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
+from pygpt.grading.guesses import Shape
 from pygpt.grading.isolation import wire
 from pygpt.grading.isolation.session import AnswerError, Session
-from pygpt.grading.weight_map import Carried, Shape, UnclearError, carry
+from pygpt.grading.weight_map import Carried, UnclearError, carry
 from pygpt.models import CharacterModel, build_model
 from pygpt.output.messages import say
 from pygpt.settings import R_MODELS, ModelName, ModelSettings
 
 Weights = dict[str, Tensor]
+_T = TypeVar("_T")
 BLOCK_PARTS: dict[ModelName, tuple[str, ...]] = {"gpt": ("MH", "FFN"), "gpt_noattn": ("FFN",)}
 """What a block adds to its input, in this order."""
-# Of a parameter: what is asked for here has a few thousand numbers.
-_LARGEST = 1 << 22
+# Of a model's parameters, beside a few times R's: numbers, names, and characters of a name.
+_NUMBERS, _NAMES, _LONGEST_NAME = 1 << 20, 200, 200
+_TIMES = 4
+# As a share of the logits' standard deviation: of float32 against another assignment of the weights.
+_ALIKE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,11 @@ class Port:
 
     session: Session
     _built: dict[ModelSettings, Built | AnswerError] = field(default_factory=dict)
+    _claimed: dict[ModelSettings, tuple[dict[str, Shape], dict[str, str]] | AnswerError] = field(default_factory=dict)
+    _differs: dict[ModelName, tuple[frozenset[str], ...]] = field(default_factory=dict)
+    """What a model lacks of R's, and has beside it, once it was built; numbers left out."""
+    _guess: dict[ModelName, int] = field(default_factory=dict)
+    """Which of the assignments that fit was the right one last time: models are alike at all sizes."""
 
     def built(self, settings: ModelSettings) -> Built:
         """Build a model and find where R's weights go; asked once for each settings.
@@ -48,10 +60,7 @@ class Port:
                 self._built[settings] = self._build(settings)
             except AnswerError as failed:
                 self._built[settings] = failed
-        built = self._built[settings]
-        if isinstance(built, AnswerError):
-            raise AnswerError(built.message, built.fatal)
-        return built
+        return _or_raised(self._built[settings])
 
     def builds(self, model: ModelName) -> dict[ModelSettings, Built]:
         """All that was built of a model so far."""
@@ -60,7 +69,7 @@ class Port:
     def initial(self, settings: ModelSettings) -> Weights:
         """The weights that a new model begins with, under R's names."""
         built = self.built(settings)
-        request = self.request("build", settings) | {"seed": 1}
+        request = self.request("build", settings) | {"seed": 1, "values": True}
         shapes = {f"p.{i}": built.carried.shapes[name] for i, name in enumerate(built.names)}
         answer = self.session.ask(request, {}, shapes)
         return built.carried.to_r({name: answer[f"p.{i}"] for i, name in enumerate(built.names)})
@@ -76,7 +85,7 @@ class Port:
             if name.endswith("bias"):
                 fitted[name] = torch.zeros_like(fitted[name])
         for name, other in carried.tied.items():
-            fitted[name] = fitted[_r_name_of(other, carried)]
+            fitted[name] = fitted[other]
         return fitted
 
     def logits(
@@ -108,12 +117,9 @@ class Port:
         cotangent: Tensor | None,
     ) -> tuple[list[Tensor], Weights]:
         carried = self.built(settings).carried
-        request = self.request("run", settings) | {
-            "train": train,
-            "double": double,
-            "inputs": len(inputs),
-            "seeds": list(seeds) or [0] * len(inputs),
-        }
+        request = self._run_request(settings, len(inputs)) | {"train": train, "double": double}
+        if seeds:
+            request["seeds"] = list(seeds)
         tensors = self.own_weights(settings, weights, double) | {f"x.{i}": x for i, x in enumerate(inputs)}
         shapes = {f"y.{i}": (*x.shape, settings.vocab_size) for i, x in enumerate(inputs)}
         if cotangent is not None:
@@ -127,33 +133,117 @@ class Port:
         """A request about a model of these settings."""
         return {"op": op, "model": R_MODELS[settings.model], "arguments": settings.to_r(), "double": False}
 
+    def _run_request(self, settings: ModelSettings, inputs: int) -> dict[str, object]:
+        return self.request("run", settings) | {"train": False, "inputs": inputs, "seeds": [0] * inputs}
+
     def own_weights(self, settings: ModelSettings, weights: Mapping[str, Tensor], double: bool = False) -> Weights:
         """R's weights under the submission's names, as a request carries them."""
-        own = self.built(settings).carried.to_own(weights)
-        return {f"w.{name}": w.to(torch.float64 if double else torch.float32) for name, w in own.items()}
+        return _sent(self.built(settings).carried, weights, torch.float64 if double else torch.float32)
 
     def _build(self, settings: ModelSettings) -> Built:
+        named, aliases = self._claims(settings)
+        weight_map = self.session.weight_map
+        r = r_shapes(settings)
+        try:
+            try:
+                carried = carry(
+                    r,
+                    named,
+                    aliases,
+                    weight_map,
+                    settings,
+                    lambda: self._elsewhere(settings),
+                    lambda: self._ones(settings),
+                )
+            except UnclearError as unclear:
+                carried = self._told_apart(settings, unclear)
+        except UnclearError as unclear:
+            raise AnswerError(unclear.message) from unclear
+        differs = tuple(
+            frozenset(re.sub(r"\d+", "0", name) for name in names)
+            for names in (carried.missing, carried.tied, carried.extra)
+        )
+        if self._differs.setdefault(settings.model, differs) != differs:
+            changed = AnswerError(say("the model has other parameters from one size to another"))
+            self._built |= {built: changed for built in self._built if built.model == settings.model}
+            raise changed
+        return Built(tuple(named), carried)
+
+    def _claims(self, settings: ModelSettings) -> tuple[dict[str, Shape], dict[str, str]]:
+        """The parameters that the model says it has, and aliases; asked once."""
         name = R_MODELS[settings.model]
         if self.session.parts and name not in self.session.parts:
             raise AnswerError(say("{part} is not defined", part=name))
-        request = self.request("build", settings) | {"seed": 1}
-        answer = self.session.ask(request, {}, {"names": None})
-        named, aliases = parameters_of(wire.words(answer["names"]))
+        if settings not in self._claimed:
+            try:
+                answer = self.session.ask(self.request("build", settings) | {"seed": 1}, {}, {"names": None})
+                if answer["names"].numel() > wire.LONGEST_TEXT:
+                    raise AnswerError(say("the model has no parameters that could be read"))
+                self._claimed[settings] = parameters_of(wire.words(answer["names"]), r_shapes(settings))
+            except AnswerError as failed:
+                self._claimed[settings] = failed
+        return _or_raised(self._claimed[settings])
+
+    def _elsewhere(self, settings: ModelSettings) -> dict[str, Shape]:
+        """The parameters of the submission's other model."""
         try:
-            carried = carry(r_shapes(settings), named, aliases, self.session.weight_map, settings)
-        except UnclearError as unclear:
-            raise AnswerError(unclear.message) from unclear
-        return Built(tuple(named), carried)
+            named, aliases = self._claims(replace(settings, model="gpt" if settings.model != "gpt" else "gpt_noattn"))
+        except AnswerError as failed:
+            if failed.fatal:
+                raise
+            return {}
+        return named | {alias: named[name] for alias, name in aliases.items()}
+
+    def _ones(self, settings: ModelSettings) -> set[str]:
+        """Names of the parameters that are all 1 in a new model."""
+        named, _ = self._claims(settings)
+        request = self.request("build", settings) | {"seed": 1, "values": True}
+        answer = self.session.ask(request, {}, {f"p.{i}": shape for i, shape in enumerate(named.values())})
+        return {name for i, name in enumerate(named) if bool((answer[f"p.{i}"] == 1).all())}
+
+    def _told_apart(self, settings: ModelSettings, unclear: UnclearError) -> Carried:
+        """Of the assignments that fit, the one that gives R's logits.
+
+        Raises:
+            UnclearError: none does.
+        """
+        rng = torch.Generator().manual_seed(settings.n_embd)
+        shapes = r_shapes(settings).items()
+        weights = {
+            n: 0.3 * torch.randn(s, generator=rng, dtype=torch.float64) + n.startswith("scale") for n, s in shapes
+        }
+        x = torch.randint(1, settings.vocab_size, (2, settings.block_size), generator=rng)
+        with torch.no_grad():
+            expected = reference(settings, weights)(x)
+        last = self._guess.get(settings.model, 0)
+        for i in sorted(range(len(unclear.fits)), key=lambda i: i != last):
+            tensors = {**_sent(unclear.fits[i], weights, torch.float32), "x.0": x}
+            answer = self.session.ask(self._run_request(settings, 1), tensors, {"y.0": tuple(expected.shape)})
+            if bool(((answer["y.0"] - expected).abs() <= _ALIKE * expected.std()).all()):
+                self._guess[settings.model] = i
+                return unclear.fits[i]
+        raise unclear
 
 
-def parameters_of(names: str) -> tuple[dict[str, Shape], dict[str, str]]:
+def _or_raised(kept: _T | AnswerError) -> _T:
+    if isinstance(kept, AnswerError):
+        raise AnswerError(kept.message, kept.fatal)
+    return kept
+
+
+def _sent(carried: Carried, weights: Mapping[str, Tensor], dtype: torch.dtype) -> Weights:
+    return {f"w.{name}": w.to(dtype) for name, w in carried.to_own(weights).items()}
+
+
+def parameters_of(names: str, r: Mapping[str, Shape] | None = None) -> tuple[dict[str, Shape], dict[str, str]]:
     """The parameters that a submission says it has, and the further names of shared ones.
 
     Args:
         names: lines of name, name of the same parameter, and for a first name the shape, `2,3`; parted by tabs.
+        r: R's, of which a submission may have a few times as many.
 
     Raises:
-        AnswerError: they cannot be read, or one claims to be larger than any that is asked for.
+        AnswerError: they cannot be read, or claim to be more or larger than any that is asked for.
     """
     lines = [line.split("\t") for line in names.split("\n")]
     try:
@@ -161,10 +251,16 @@ def parameters_of(names: str) -> tuple[dict[str, Shape], dict[str, str]]:
         aliases = {line[0]: line[1] for line in lines if line[0] != line[1]}
     except (IndexError, ValueError) as error:
         raise AnswerError(say("the model has no parameters that could be read")) from error
-    if any(n < 0 for shape in named.values() for n in shape):
+    if any(n < 1 for shape in named.values() for n in shape) or not {*aliases.values()} <= {*named}:
         raise AnswerError(say("the model has no parameters that could be read"))
-    if any(max(math.prod(shape), *shape, 0) > _LARGEST for shape in named.values()):
-        raise AnswerError(say("a parameter has more than {n:,} numbers", n=_LARGEST))
+    most = _NAMES + _TIMES * len(r or ())
+    if len(lines) > most or any(len(line[0]) > _LONGEST_NAME for line in lines):
+        raise AnswerError(
+            say("the model has more than {n:,} parameters, or one of more than {m} characters", n=most, m=_LONGEST_NAME)
+        )
+    most = _NUMBERS + _TIMES * sum(map(math.prod, (r or {}).values()))
+    if sum(map(math.prod, named.values())) > most:
+        raise AnswerError(say("the model's parameters have more than {n:,} numbers", n=most))
     return named, aliases
 
 
@@ -181,10 +277,3 @@ def reference(settings: ModelSettings, weights: Mapping[str, Tensor]) -> Charact
         model = build_model(settings).double().eval()
     model.load_state_dict(dict(weights))
     return model
-
-
-def _r_name_of(other: str, carried: Carried) -> str:
-    """R's name of what a tied weight shares: `other` is R's already or the submission's."""
-    if other in carried.pieces:
-        return other
-    return next((name for name, pieces in carried.pieces.items() if pieces[0].name == other), "wte.weight")

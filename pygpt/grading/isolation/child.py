@@ -13,6 +13,7 @@ import resource
 import socket
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ _LIMITS = {
 }
 _PARTS = ("GPT", "GPT_NoAttn", "Encoder", "Decoder", "generate", "loss", "make_optimizer", "train_step")
 _MESSAGE = 2000
+_MOST_NAMES = 10_000
 
 
 def main() -> None:
@@ -39,6 +41,7 @@ def main() -> None:
         torch.set_num_interop_threads(1)
     wire, seccomp = (_load_file(name, Path(__file__).with_name(f"{name}.py")) for name in ("wire", "seccomp"))
     _give_up_rights(setup)
+    seccomp.end_with_parent()  # after the change of user, which would undo it
     seccomp.refuse_system_calls()
     channel.sendall(wire.pack({"ready": wire.text("ready")}))
     served = _Served(torch, wire, setup["submission"])
@@ -178,15 +181,17 @@ class _Served:
 
     def on_build(self, request: dict[str, Any], _tensors: dict[str, Any]) -> dict[str, Any]:
         self.torch.manual_seed(request["seed"])
-        model = self._construct(request)
-        named = dict(model.named_parameters())
-        first = {id(p): name for name, p in named.items()}
-        every = model.named_parameters(remove_duplicate=False)
-        aliases = [f"{name}\t{first[id(p)]}" for name, p in every if name not in named]
-        lines = [*(f"{n}\t{n}\t{','.join(map(str, p.shape))}" for n, p in named.items()), *aliases]
-        return {f"p.{i}": p.detach().clone() for i, p in enumerate(named.values())} | {
-            "names": self.wire.text("\n".join(lines))
-        }
+        # Kept: what is said of its parameters is said of the model that answers.
+        model = self.models[self._key(request)] = self._construct(request)
+        first: dict[int, str] = {}
+        lines = []
+        for name, p in self._every_parameter(model):
+            known = first.setdefault(id(p), name)
+            lines.append("\t".join([name, known, *([",".join(map(str, p.shape))] if known == name else [])]))
+        answer = {"names": self.wire.text("\n".join(lines))}
+        if request.get("values"):
+            answer |= {f"p.{i}": p.detach().clone() for i, p in enumerate(self._named(model).values())}
+        return answer
 
     def on_run(self, request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
         model = self._model(request, tensors)
@@ -243,20 +248,48 @@ class _Served:
     def _construct(self, request: dict[str, Any]) -> Any:
         made, arguments = getattr(self.module, request["model"]), request["arguments"]
         try:
-            return made(**arguments)
+            model = made(**arguments)
         except TypeError as error:
             # Other argument names are allowed as long as the order is R's.
             if "argument" not in str(error):
                 raise
-            return made(*arguments.values())
+            model = made(*arguments.values())
+        if any(map(self.torch.nn.parameter.is_lazy, self._named(model).values())):
+            with self.torch.no_grad():  # a lazy module has its parameters from the first call on
+                model(self.torch.ones(1, arguments["block_size"], dtype=self.torch.int64))
+        return model
+
+    def _every_parameter(self, model: Any) -> Iterator[tuple[str, Any]]:
+        """All names of all parameters, as torch orders them, without asking what a submission may have overridden."""
+        names, open_ = 0, [("", model, frozenset[int]())]
+        while open_:
+            prefix, module, above = open_.pop()
+            for name, p in _items(module, "_parameters"):
+                if p is not None:
+                    names += 1
+                    yield f"{prefix}{name}", p
+            below = [(f"{prefix}{n}.", m, above | {id(module)}) for n, m in _items(module, "_modules") if m is not None]
+            open_ += [entry for entry in reversed(below) if id(entry[1]) not in entry[2]]
+            if max(names, len(open_), len(above)) > _MOST_NAMES:
+                raise ValueError(f"the model has more than {_MOST_NAMES} parameters")
+
+    def _named(self, model: Any) -> dict[str, Any]:
+        """Each parameter under the first of its names."""
+        first: dict[int, tuple[str, Any]] = {}
+        for name, p in self._every_parameter(model):
+            first.setdefault(id(p), (name, p))
+        return dict(first.values())
+
+    def _key(self, request: dict[str, Any]) -> str:
+        return json.dumps([request["model"], request["arguments"], request["double"]])
 
     def _model(self, request: dict[str, Any], tensors: dict[str, Any]) -> Any:
-        key = json.dumps([request["model"], request["arguments"], request["double"]])
+        key = self._key(request)
         if key not in self.models:
             built = self._construct(request)
             self.models[key] = built.double() if request["double"] else built
         model = self.models[key]
-        named = dict(model.named_parameters())
+        named = self._named(model)
         with self.torch.no_grad():
             for name, value in tensors.items():
                 if name.startswith("w."):
@@ -266,14 +299,19 @@ class _Served:
         return model
 
     def _parameters(self, model: Any, prefix: str) -> dict[str, Any]:
-        return {f"{prefix}.{n}": p.detach().clone() for n, p in model.named_parameters()}
+        return {f"{prefix}.{n}": p.detach().clone() for n, p in self._named(model).items()}
 
     def _gradients(self, model: Any, prefix: str) -> dict[str, Any]:
         zeros = self.torch.zeros_like
         return {
             f"{prefix}.{n}": (zeros(p) if p.grad is None else p.grad).detach().clone()
-            for n, p in model.named_parameters()
+            for n, p in self._named(model).items()
         }
+
+
+def _items(module: Any, kind: str) -> list[tuple[str, Any]]:
+    held = object.__getattribute__(module, kind)
+    return [*(dict.items(held) if isinstance(held, dict) else held.items())]  # a scripted module's is no dict
 
 
 def _tensor(torch: Any, value: Any) -> Any:

@@ -1,7 +1,8 @@
 """Starting a submission's process apart from everything, and ending it with all that it started.
 
 With bubblewrap (Linux): namespaces of its own for processes, mounts, network, IPC and host name; Python, its packages
-and the submission read-only, a bounded temporary folder, an empty environment, another user. Everywhere: rlimits.
+and the submission read-only, a bounded temporary folder, an empty environment, another user. Everywhere: rlimits for
+each process, and the memory of all processes together, which the grader watches while it waits.
 """
 
 import contextlib
@@ -25,6 +26,16 @@ INSTALL = "apt-get install bubblewrap"
 _HERE = Path(__file__).parent
 _NEEDED = ("torch", "safetensors", "numpy")
 _TOKEN = "PYGPT_GRADER_PROCESS"
+# One thread; and `torch.compile` gives back what it is given: there is no compiler, and nothing to gain.
+_FRUGAL = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "TORCHDYNAMO_DISABLE": "1",
+    "TORCH_COMPILE_DISABLE": "1",
+}
+_running: "set[Process]" = set()
+"""Of this grader: it examines one submission at a time, so these are all of one."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +98,7 @@ class Process:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                env={_TOKEN: self.token, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"},
+                env={_TOKEN: self.token, "LC_ALL": "C.UTF-8", **_FRUGAL},
                 start_new_session=True,
                 cwd="/",
             )
@@ -97,28 +108,56 @@ class Process:
         finally:
             theirs.close()
         self.unsafe = unsafe
+        _running.add(self)
 
     def kill(self) -> None:
         """End it and everything it started (with namespaces, the kernel does so when bubblewrap dies)."""
+        _running.discard(self)
         self.channel.close()
+        self.stop()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """Kill it and all below it; its socket is left, for who reads there to be told."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        if self.unsafe:
-            _kill_marked(self.token)
+        for pid in _marked(self.token) if self.unsafe else ():
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
 
-    def memory(self) -> int:
-        """Resident bytes of the process and all below it."""
-        page, total, pids = os.sysconf("SC_PAGE_SIZE"), 0, [self.process.pid]
-        while pids:
-            pid = pids.pop()
-            try:
-                total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page
-                for task in Path(f"/proc/{pid}/task").iterdir():
-                    pids += map(int, (task / "children").read_text().split())
-            except (OSError, IndexError, ValueError):
-                continue
-        return total
+
+def memory() -> int:
+    """Resident bytes of all that runs for the submission: every process, and every one that they started."""
+    below, resident = _processes()
+    pids = [process.process.pid for process in _running]
+    pids += [pid for process in _running if process.unsafe for pid in _marked(process.token)]
+    counted: set[int] = set()
+    while pids:
+        pid = pids.pop()
+        if pid not in counted:
+            counted.add(pid)
+            pids += below.get(pid, [])
+    return sum(resident.get(pid, 0) for pid in counted) * os.sysconf("SC_PAGE_SIZE")
+
+
+def stop_all() -> None:
+    """Kill all that runs for the submission."""
+    for process in _running:
+        process.stop()
+
+
+def _processes() -> tuple[dict[int, list[int]], dict[int, int]]:
+    """What every process of this machine has started and not lost, and its resident pages."""
+    below: dict[int, list[int]] = {}
+    resident: dict[int, int] = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        # A process may end while it is read; its name, in parentheses, may hold anything.
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            fields = file.read_text(errors="replace").rpartition(")")[2].split()
+            pid = int(file.parent.name)
+            below.setdefault(int(fields[1]), []).append(pid)
+            resident[pid] = int(fields[21])
+    return below, resident
 
 
 def _isolated(submission: Path, limits: Limits) -> list[str]:
@@ -155,7 +194,8 @@ def _isolated(submission: Path, limits: Limits) -> list[str]:
         command += ["--ro-bind", str(_HERE / file), f"/grader/{file}"]
     # With its neighbours, which it may import; a copy that stands alone has none.
     command += ["--ro-bind", str(submission.parent), "/submission"]
-    command += ["--dev", "/dev", "--remount-ro", "/dev", "--proc", "/proc"]
+    # A shared mapping of /dev/zero would be memory that no process holds.
+    command += ["--dev", "/dev", "--dev-bind", "/dev/null", "/dev/zero", "--remount-ro", "/dev", "--proc", "/proc"]
     command += [*_temporary(limits.disk_mib), "--chdir", "/tmp"]
     for name, value in _environment("/tmp", "/python/lib").items():
         command += ["--setenv", name, value]
@@ -243,15 +283,14 @@ def _covered(folder: Path, inside: str) -> list[str]:
 
 
 def _environment(home: str, libraries: str) -> dict[str, str]:
-    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    return {"HOME": home, "TMPDIR": home, "LC_ALL": "C.UTF-8", "LD_LIBRARY_PATH": libraries, **threads}
+    return {"HOME": home, "TMPDIR": home, "LC_ALL": "C.UTF-8", "LD_LIBRARY_PATH": libraries, **_FRUGAL}
 
 
-def _kill_marked(token: str) -> None:
-    """Kill what left the process group: its environment still holds the token, unless it took care to lose it."""
+def _marked(token: str) -> list[int]:
+    """What left the process group, too: its environment still holds the token, unless it took care to lose it."""
+    marked = []
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
+        with contextlib.suppress(OSError):
             if token.encode() in (folder / "environ").read_bytes():
-                os.kill(int(folder.name), signal.SIGKILL)
-        except (OSError, ValueError):
-            continue
+                marked.append(int(folder.name))
+    return marked

@@ -1,8 +1,10 @@
 """Asking a submission, and believing nothing: bounds on time and size, names, types, shapes, finiteness.
 
-A process that crashed, hung or answered badly is ended and, a few times, begun anew for the next question.
+A process that crashed, hung, took too much or broke the protocol is ended and, a few times, begun anew for the next
+question; one whose answer is wrong goes on.
 """
 
+import math
 import select
 import time
 from collections.abc import Mapping
@@ -14,12 +16,15 @@ from torch import Tensor
 
 from pygpt.errors import PygptError
 from pygpt.grading.isolation import wire
-from pygpt.grading.isolation.sandbox import Limits, Process
+from pygpt.grading.isolation.sandbox import Limits, Process, memory, stop_all
 from pygpt.output.messages import Message, say
 
 _FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 # Answers that are texts or ids; all others are numbers that are computed with.
 _WHOLE = ("parts", "weight_map", "names", "text", "ids", "idx")
+# Of an answer beside its numbers: names, types and places of its tensors, and of a text.
+_HEADER = 1 << 20
+_LOOK_SECONDS = 0.1
 Shapes = Mapping[str, tuple[int, ...] | None]
 """What an answer must hold: the shape of each name; None for any shape."""
 
@@ -34,6 +39,10 @@ class AnswerError(Exception):
         """Whether nothing more can be asked."""
 
 
+class _TooLargeError(AnswerError):
+    """More than was asked for, and read to its end."""
+
+
 class Session:
     """One submission under examination, for as long as its grading takes."""
 
@@ -41,7 +50,7 @@ class Session:
         self.submission, self.limits, self.unsafe = submission, limits, unsafe
         self.ends_at = time.monotonic() + limits.total_seconds
         self.process: Process | None = None
-        self.starts = 0
+        self.starts, self._looked = 0, 0.0
         self.parts: tuple[str, ...] = ()
         self.weight_map: dict[str, list[str]] = {}
 
@@ -90,17 +99,18 @@ class Session:
     def _ask(
         self, request: dict[str, Any], tensors: Mapping[str, Tensor], shapes: Shapes, seconds: float
     ) -> dict[str, Tensor]:
+        # Floats of 8 bytes at most; of any shape are only texts.
+        numbers = sum(8 * math.prod(shape) if shape is not None else wire.LONGEST_TEXT for shape in shapes.values())
         try:
             self._send(wire.pack(tensors, request), seconds)
-            answer = _opened(self._read(seconds, self.limits.answer_mib << 20))
-            if "error" in answer and answer["error"].dtype == torch.uint8:
-                raise _RaisedError(wire.words(answer["error"]))
-            return {name: _checked(name, answer, shape) for name, shape in shapes.items()}
-        except _RaisedError as raised:
-            raise AnswerError(say("the submission raised {error}", error=raised.words)) from None
-        except AnswerError:
-            self._end()
+            answer = _opened(self._read(seconds, numbers + 2 * _HEADER))
+        except AnswerError as failed:
+            if not isinstance(failed, _TooLargeError):
+                self._end()
             raise
+        if "error" in answer and answer["error"].dtype == torch.uint8:
+            raise AnswerError(say("the submission raised {error}", error=wire.words(answer["error"])))
+        return {name: _checked(name, answer, shape) for name, shape in shapes.items()}
 
     def _send(self, message: bytes, seconds: float) -> None:
         assert self.process is not None
@@ -118,12 +128,14 @@ class Session:
 
     def _read(self, seconds: float, most: int) -> bytes:
         until = self._until(seconds)
-        size = int.from_bytes(self._exactly(wire.LENGTH_BYTES, until), "little")
-        if size > most:
-            raise AnswerError(
-                say("the answer is too large: {size:,} bytes, {most:,} are allowed", size=size, most=most)
-            )
-        return self._exactly(size, until)
+        size, allowed = int.from_bytes(self._exactly(wire.LENGTH_BYTES, until), "little"), self.limits.answer_mib << 20
+        if size <= min(most, allowed):
+            return self._exactly(size, until)
+        if size > allowed:
+            raise AnswerError(_too_large(size, allowed))
+        for start in range(0, size, _HEADER):  # so that the next answer is read from its beginning
+            self._exactly(min(_HEADER, size - start), until)
+        raise _TooLargeError(_too_large(size, most))
 
     def _exactly(self, size: int, until: float) -> bytes:
         assert self.process is not None
@@ -148,11 +160,16 @@ class Session:
             left = until - time.monotonic()
             if left <= 0:
                 raise AnswerError(say("no answer in time: the process was ended"))
-            if self.process.memory() > self.limits.memory_mib << 20:
-                raise AnswerError(
-                    say("too much memory: more than {n:,} MiB; the process was ended", n=self.limits.memory_mib)
-                )
-            ready = select.select([] if writing else [channel], [channel] if writing else [], [], min(left, 0.2))
+            if time.monotonic() - self._looked > _LOOK_SECONDS:
+                self._looked = time.monotonic()
+                if memory() > self.limits.memory_mib << 20:
+                    stop_all()
+                    raise AnswerError(
+                        say("too much memory: more than {n:,} MiB; the process was ended", n=self.limits.memory_mib)
+                    )
+            ready = select.select(
+                [] if writing else [channel], [channel] if writing else [], [], min(left, _LOOK_SECONDS)
+            )
             if ready[0] or ready[1]:
                 return
 
@@ -168,13 +185,14 @@ class Session:
             self.process = None
 
 
-class _RaisedError(Exception):
-    def __init__(self, words: str) -> None:
-        super().__init__(words)
-        self.words = words
+def _too_large(size: int, most: int) -> Message:
+    return say("the answer is too large: {size:,} bytes, {most:,} are allowed", size=size, most=most)
 
 
 def _opened(body: bytes) -> dict[str, Tensor]:
+    header = int.from_bytes(body[:8], "little")
+    if header > _HEADER:
+        raise AnswerError(say("the answer holds too many tensors: {size:,} bytes of names", size=header))
     try:
         return wire.unpack(body)
     except Exception as error:  # whatever a parser says of bytes that a stranger sent

@@ -2,11 +2,13 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 
 from pygpt.grading.report import GradeReport
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# What begins a formula, at the start or after any separator that a spreadsheet may be told or guess: Brazil's is `;`.
+_FORMULA = re.compile(r"(^|[,;|\t\r\n])(?=[\s\"']*[=+\-@＝＋－＠])|^(?=[\t\r\n])")
 
 
 def to_csv(reports: Sequence[GradeReport]) -> str:
@@ -24,5 +26,5 @@ def to_csv(reports: Sequence[GradeReport]) -> str:
 
 
 def defused(cell: str) -> str:
-    """A text cell that would begin a formula gets an apostrophe before it."""
-    return f"'{cell}" if cell.lstrip().startswith(_FORMULA) or cell.startswith(_FORMULA) else cell
+    """A text cell with an apostrophe before whatever would begin a formula in it."""
+    return _FORMULA.sub(r"\g<0>'", cell)

@@ -25,6 +25,12 @@ class Change:
     """The check that takes the points; `causality` stands for all three of its stage."""
     words: Message
     choices: tuple[tuple[str, object], ...]
+    also: tuple[str, ...] = ()
+    """Checks that it costs, too: a part that is not there shows nothing of what they ask."""
+
+    def costs(self, check: str) -> bool:
+        """Whether a check takes its points for this."""
+        return not {check, check.split(".")[0]}.isdisjoint((self.check, *self.also))
 
     def fits(self, model: ModelName) -> bool:
         """Whether the model has what is changed."""
@@ -34,8 +40,8 @@ class Change:
         )
 
 
-def _change(check: str, words: Message, **choices: object) -> Change:
-    return Change(check, words, tuple(choices.items()))
+def _change(check: str, words: Message, also: tuple[str, ...] = (), **choices: object) -> Change:
+    return Change(check, words, tuple(choices.items()), also)
 
 
 CHANGES = (
@@ -70,7 +76,7 @@ CHANGES = (
     _change("forward.attention", say("a head takes every n-th column, not columns that stand side by side"),
             heads="interleaved"),
     _change("forward.attention", say("all positions get the same weight"), attention="uniform"),
-    _change("forward.attention", say("there is no attention"), attention="none"),
+    _change("forward.attention", say("there is no attention"), ("builds.parameters", "causality"), attention="none"),
     _change("forward.attention", say("the input of the attention is not added to its output"),
             attention_residual="none"),
     _change("forward.attention", say("the normed input is added after the attention, not the input itself"),
@@ -82,7 +88,7 @@ CHANGES = (
     _change("forward.ffn", say("ReLU in place of GELU"), ffn="relu"),
     _change("forward.ffn", say("SiLU in place of GELU"), ffn="silu"),
     _change("forward.ffn", say("no activation between the two layers"), ffn="identity"),
-    _change("forward.ffn", say("there is no feed-forward part"), ffn="none"),
+    _change("forward.ffn", say("there is no feed-forward part"), ("builds.parameters",), ffn="none"),
     _change("forward.ffn", say("the input of the feed-forward part is not added to its output"), ffn_residual="none"),
     _change("forward.ffn", say("the normed input is added after the feed-forward part, not the input itself"),
             ffn_residual="normed"),

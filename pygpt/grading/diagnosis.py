@@ -87,8 +87,7 @@ class Diagnosis:
 
     def costs(self, check: str) -> list[Change]:
         """The changes that a check takes its points for."""
-        stage = check.split(".")[0]
-        return [change for change in self.changes if change.check in (check, stage)]
+        return [change for change in self.changes if change.costs(check)]
 
 
 def diagnose(port: Port, model: ModelName, draw: Draw, rng: torch.Generator, tolerance: float) -> Diagnosis:
@@ -104,8 +103,8 @@ def diagnose(port: Port, model: ModelName, draw: Draw, rng: torch.Generator, tol
     asked.sort(key=lambda q: q.settings.n_embd * q.rows.numel())  # the quickest to compute decides first
     problem = next((q.problem for q in asked if q.problem is not None), None)
     gap = next((g for q in asked if (g := gap_of(R, q, tolerance)) is not None), None)
-    carried = port.built(asked[0].settings).carried
-    lacking = {*carried.missing, *carried.tied}
+    # Of every size that was built: a later one may lack what the first had.
+    lacking = {name for q in asked for name in _lacking(port, q.settings)}
     for changes, algebra in explanations(model, lacking):
         if all(_explains(algebra, q, tolerance) for q in asked):
             return Diagnosis(model, changes, True, algebra, gap, problem if changes else None)
@@ -142,7 +141,7 @@ def _part_by_part(port: Port, whole: Diagnosis, draw: Draw, rng: torch.Generator
     alone |= {place: Question(settings, silent_but(drawn, settings, place), rows) for place in places}
     order = _shuffled(list(alone), rng)
     answers = {place: _answered(port, alone[place]) for place in order}
-    lacking = {*port.built(settings).carried.missing, *port.built(settings).carried.tied}
+    lacking = _lacking(port, settings)
     base = [name for name in lacking if not name.startswith(("MH.", "FFN.", "scale1.", "scale2."))]
     for changes, algebra in explanations(whole.model, base, most=1):
         if not _explains(algebra, answers[BASE], tolerance):
@@ -154,6 +153,12 @@ def _part_by_part(port: Port, whole: Diagnosis, draw: Draw, rng: torch.Generator
                 right.add(place)
         return replace(whole, changes=changes, algebra=algebra, right=frozenset(right))
     return whole
+
+
+def _lacking(port: Port, settings: ModelSettings) -> set[str]:
+    """R's parameters that the port has not, or not for themselves."""
+    carried = port.built(settings).carried
+    return {*carried.missing, *carried.tied}
 
 
 def silent_but(drawn: Weights, settings: ModelSettings, place: Place) -> Weights:

@@ -12,6 +12,7 @@ from pygpt.output.messages import say
 from pygpt.settings import R_MODELS, ModelName, ModelSettings
 
 _PADDING = 0
+_USED = say("R's parameters, each with its effect")
 
 
 def _parts(exam: Exam) -> Iterator[Case]:
@@ -59,8 +60,12 @@ def padding_begins_at_zero(exam: Exam, model: ModelName) -> Verdict:
     after=("forward.norm_places", "forward.head", "gradients.cotangent", "training.curve", "generation.temperature"),
 )
 def parameters_are_r_s(exam: Exam, model: ModelName) -> Verdict:
-    first = exam.settings(model, exam.random("builds", model))
-    exam.port.built(first)
+    diagnosis = exam.diagnosis(model)
+    if costs := diagnosis.costs("builds.parameters"):
+        return Verdict.of(False, _USED, costs[0].words)
+    if not diagnosis.explained and diagnosis.wrong_parts > 1:
+        return Verdict.of(False, _USED, say("nothing shows that they do something"))
+    exam.port.built(exam.settings(model, exam.random("builds", model)))
     verdicts = [_verdict(exam, settings, built.carried) for settings, built in exam.port.builds(model).items()]
     return max(verdicts, key=lambda verdict: _WORSE.index(verdict.outcome))
 

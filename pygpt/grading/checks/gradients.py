@@ -20,6 +20,8 @@ _FLOAT32_TOLERANCE = 0.05
 _ALIVE = 0.01
 # Below this a gradient is rounding, as that of the keys' bias.
 _FLOOR = 1e-4
+# A row of the embedding has no gradient up to this share of the largest.
+_STILL = 1e-4
 _EXPECTED = say("the slope of the logits along every parameter")
 
 
@@ -43,8 +45,11 @@ def flows_back(exam: Exam, model: ModelName) -> Verdict:
     (logits * cotangent).sum().backward()  # type: ignore[no-untyped-call]
     own = exam.port.gradients(settings, weights, x, cotangent)
     expected = {name: torch.zeros_like(w) if w.grad is None else w.grad for name, w in right.items()}
-    if dead := [n for n, g in own.items() if float(g.norm()) < _ALIVE * float(expected[n].norm())]:
+    none = torch.zeros(())
+    if dead := [n for n, g in expected.items() if float(own.get(n, none).norm()) < _ALIVE * float(g.norm())]:
         return Verdict.of(False, _EXPECTED, say("no gradient reaches {names}", names=", ".join(dead)))
+    if not diagnosis.explained and diagnosis.wrong_parts > 1:
+        return Verdict.of(False, _EXPECTED, say("nothing to hold them against: too little of the model is R's"))
     if not diagnosis.explained:
         return _by_its_own_slope(exam, settings, weights, x, cotangent, rng)
     tolerance = exam.rubric.tolerances["gradients"]
@@ -110,7 +115,8 @@ def padding_row(exam: Exam, model: ModelName) -> Verdict:
         return Verdict.of(
             False, expected, say("{model} has no token embedding that could be recognised", model=R_MODELS[model])
         )
-    still = [row for row in (0, 1) if bool((gradients["wte.weight"][row] == 0).all())]
+    sizes = gradients["wte.weight"].norm(dim=1)
+    still = [row for row in (0, 1) if float(sizes[row]) <= _STILL * float(sizes.max())]
     if still in ([0], [1]):
         exam.padding_row = "corrected" if still == [0] else "r"
         return Verdict.of(True, expected, say("row {row} has no gradient", row=still[0]))

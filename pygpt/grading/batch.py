@@ -35,25 +35,33 @@ def sole_use(out: Path | None) -> Iterator[None]:
         return
     import fcntl
 
+    path = out / ".grading"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        lock = (out / ".grading").open("a+")
+        lock = path.open("a+")
     except OSError as error:
         raise PygptError("cannot write {path}: {why}", path=out, why=error.strerror) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            if not path.exists() or not os.path.samestat(path.stat(), os.fstat(lock.fileno())):
+                raise BlockingIOError  # another has just ended, and a third has begun
+        except BlockingIOError as error:
             lock.seek(0)
             raise PygptError(
-                "{path} is in use: process {pid} grades into it. Wait for it, or take another --out",
+                "{path} is in use: process {pid} is grading into it. Wait for it, or take another --out",
                 path=out,
                 pid=lock.read(20).strip() or "?",
             ) from error
+        except OSError as error:  # a file system without locks
+            raise PygptError("cannot write {path}: {why}", path=path, why=error.strerror) from error
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        yield
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def grade_all(

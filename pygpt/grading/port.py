@@ -164,7 +164,7 @@ class Port:
             for names in (carried.missing, carried.tied, carried.extra)
         )
         if self._differs.setdefault(settings.model, differs) != differs:
-            changed = AnswerError(say("the model has other parameters from one size to another"))
+            changed = AnswerError(say("the model has other parameters from one build to another"))
             self._built |= {built: changed for built in self._built if built.model == settings.model}
             raise changed
         return Built(tuple(named), carried)
@@ -256,7 +256,11 @@ def parameters_of(names: str, r: Mapping[str, Shape] | None = None) -> tuple[dic
     most = _NAMES + _TIMES * len(r or ())
     if len(lines) > most or any(len(line[0]) > _LONGEST_NAME for line in lines):
         raise AnswerError(
-            say("the model has more than {n:,} parameters, or one of more than {m} characters", n=most, m=_LONGEST_NAME)
+            say(
+                "the model has more than {n:,} parameters, or a name of more than {m} characters",
+                n=most,
+                m=_LONGEST_NAME,
+            )
         )
     most = _NUMBERS + _TIMES * sum(map(math.prod, (r or {}).values()))
     if sum(map(math.prod, named.values())) > most:

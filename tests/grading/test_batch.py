@@ -1,7 +1,12 @@
 """A class: notebooks and packages in it, going on, repeating a grade, with and without isolation."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +14,10 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from pygpt.grading.batch import grade_all
+from pygpt.errors import PygptError
+from pygpt.grading.batch import grade_all, sole_use
 from pygpt.grading.grade import GradingJob
+from pygpt.grading.isolation.sandbox import _processes
 from pygpt.grading.report import from_json
 from pygpt.grading.rubric import read_rubric
 from pygpt.grading.submission import Submission
@@ -90,3 +97,68 @@ def test_unsafe_is_stamped_on_the_report(tmp_path: Path) -> None:
     assert report.score == report.max_score, lost(report)
     assert report.unsafe is not None
     assert "--unsafe" in report.unsafe
+
+
+def test_a_folder_of_results_takes_one_grading_at_a_time(cli: Cli, tmp_path: Path) -> None:
+    command = ["grade", "run", tmp_path / "nothing.py", "--unsafe", "--out", tmp_path]
+    with sole_use(tmp_path):
+        result = cli(*command)
+        assert result.exit_code == 2
+        assert f"{tmp_path} is in use: process {os.getpid()} is grading into it" in result.stderr
+        assert "está em uso" in cli(*command, "--lang", "pt").stderr
+    assert not list(tmp_path.iterdir())
+    assert "there is no submission" in cli(*command).stderr
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PygptError, match="cannot write"), sole_use(tmp_path / "file"):
+        pass
+
+
+def test_a_killed_grading_leaves_its_folder_free(tmp_path: Path, environment: dict[str, str]) -> None:
+    code = "import os, pathlib, sys; from pygpt.grading.batch import sole_use\n"
+    code += "with sole_use(pathlib.Path(sys.argv[1])): os.kill(os.getpid(), 9)"
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=environment, check=False).returncode == -9
+    with sole_use(tmp_path):
+        assert (tmp_path / ".grading").read_text() == str(os.getpid())
+
+
+@pytest.mark.parametrize(
+    "options", [["--jobs", "2"], ["--jobs", "1"], pytest.param(["--jobs", "2", "--unsafe"], id="unsafe")]
+)
+@needs_isolation
+def test_a_killed_grading_leaves_nothing_running(
+    tmp_path: Path, environment: dict[str, str], options: list[str]
+) -> None:
+    folder = tmp_path / "class"
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / f"{name}.py").write_text("import time\ntime.sleep(50)\n")
+    command = [sys.executable, "-m", "pygpt", "grade", "run", str(folder), "--out", str(tmp_path / "out"), *options]
+    grader = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, cwd=Path(__file__).parents[2])
+    try:
+        until, wanted = time.monotonic() + 60, 2 if options[1] == "1" else 4
+        while len(left := below(grader.pid)) < wanted and time.monotonic() < until:
+            time.sleep(0.1)
+        assert len(left) >= wanted
+        time.sleep(2)  # the submissions are loaded, and sleep
+        left |= below(grader.pid)
+    finally:
+        grader.send_signal(signal.SIGKILL)
+        grader.wait()
+    until = time.monotonic() + 10
+    while (alive := {pid for pid in left if runs(pid)}) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not alive
+
+
+def below(pid: int) -> set[int]:
+    """All processes that a process has started, and that those have."""
+    of, _ = _processes()
+    direct = of.get(pid, [])
+    return {*direct, *(lower for child in direct for lower in below(child))}
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

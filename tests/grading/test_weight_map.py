@@ -3,9 +3,11 @@
 import contextlib
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pygpt.grading.guesses import Piece, seen_as
 from pygpt.grading.isolation.session import AnswerError
 from pygpt.grading.port import parameters_of, r_shapes
 from pygpt.grading.weight_map import Carried, UnclearError, carry
@@ -113,8 +115,69 @@ def test_any_list_of_parameters_is_read_or_refused(names: str) -> None:
         assert not set(named) & set(aliases)
 
 
-@pytest.mark.parametrize("shape", [[-1], [-2, -2], [2**70], [0, 2**70], [2**33, 2**31], [1 << 22, 2]])
+@pytest.mark.parametrize("shape", [[-1], [-2, -2], [2**70], [0, 2**70], [2**33, 2**31], [1 << 22, 2], [0], [3, 0]])
 def test_a_claim_that_nothing_could_be_made_of_is_refused(shape: list[int]) -> None:
     with pytest.raises(AnswerError):
         parameters_of(claim([[2, 3], shape]))
     assert parameters_of(claim([[2, 3], []])) == ({"p0": (2, 3), "p1": ()}, {})
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        claim([[1]] * 20_000),
+        claim([[1 << 19]] * 3),
+        "x" * 201 + "\t" + "x" * 201 + "\t2",
+        claim([[2]]) + "".join(f"\na{i}\tp0" for i in range(20_000)),
+        claim([[2]]) + "\na\tnowhere",
+        claim([[2]]) + "\np1\tp1\t" + "9" * 5_000,
+    ],
+)
+def test_a_claim_of_too_much_is_refused(names: str) -> None:
+    with pytest.raises(AnswerError):
+        parameters_of(names, r_shapes(SETTINGS))
+
+
+def test_an_alias_is_the_parameter_itself() -> None:
+    shapes = r_shapes(SETTINGS)
+    own = {"mine" if name == "ln_f.weight" else name: shape for name, shape in shapes.items()}
+    carried = carry(shapes, own, {"ln_f.weight": "mine", "also.0.weight": "FFN.0.0.weight"}, {}, SETTINGS)
+    assert (carried.missing, carried.extra, carried.tied) == ((), (), {})
+    assert carried.pieces["ln_f.weight"] == (Piece("mine"),)
+
+
+@pytest.mark.parametrize("said", ["alias", "map"])
+def test_tied_is_tied_however_it_is_said(said: str) -> None:
+    shapes = r_shapes(SETTINGS)
+    own = {name: shape for name, shape in shapes.items() if name != "ln_f.weight"}
+    aliases = {"ln_f.weight": "wte.weight"} if said == "alias" else {}
+    weight_map = {"ln_f.weight": ["wte.weight"]} if said == "map" else {}
+    carried = carry(shapes, own, aliases, weight_map, SETTINGS)
+    assert (carried.missing, carried.tied) == (("ln_f.weight",), {"ln_f.weight": "wte.weight"})
+
+
+@pytest.mark.parametrize(
+    ("own", "piece", "ndim", "seen"),
+    [
+        ((1, 5, 4), Piece("x"), 2, (5, 4)),
+        ((5, 1, 4), Piece("x"), 2, (5, 4)),
+        ((2, 3, 4), Piece("x"), 2, (6, 4)),
+        ((2, 4, 3), Piece("x", True), 2, (6, 4)),
+        ((2, 3), Piece("x"), 1, (6,)),
+        ((1, 1), Piece("x"), 1, (1,)),
+        ((4, 5), Piece("x", True), 2, (5, 4)),
+        ((), Piece("x"), 1, ()),
+    ],
+)
+def test_shapes_are_seen_as_r_s(own: tuple[int, ...], piece: Piece, ndim: int, seen: tuple[int, ...]) -> None:
+    assert seen_as(own, piece, ndim) == seen
+    if seen and ndim == 2:
+        # There and back again is the same, and R's rows are the submission's, head by head.
+        weights = {"wte.weight": torch.arange(float(torch.Size(seen).numel())).reshape(seen)}
+        carried = Carried({"x": own}, {"wte.weight": (piece,)}, ndims={"wte.weight": 2})
+        there = carried.to_own(weights)["x"]
+        assert there.shape == own
+        assert torch.equal(carried.to_r({"x": there})["wte.weight"], weights["wte.weight"])
+        if len(own) == 3 and own[0] == 2:
+            rows = there[1].T if piece.transposed else there[1]
+            assert torch.equal(rows, weights["wte.weight"][3:])

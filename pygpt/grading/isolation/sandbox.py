@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,50 +115,54 @@ class Process:
         """End it and everything it started (with namespaces, the kernel does so when bubblewrap dies)."""
         _running.discard(self)
         self.channel.close()
-        self.stop()
-        self.process.wait()
-
-    def stop(self) -> None:
-        """Kill it and all below it; its socket is left, for who reads there to be told."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        for pid in _marked(self.token) if self.unsafe else ():
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        _kill(_marked(self.token) if self.unsafe else ())
 
 
 def memory() -> int:
     """Resident bytes of all that runs for the submission: every process, and every one that they started."""
-    below, resident = _processes()
-    pids = [process.process.pid for process in _running]
-    pids += [pid for process in _running if process.unsafe for pid in _marked(process.token)]
-    counted: set[int] = set()
-    while pids:
-        pid = pids.pop()
-        if pid not in counted:
-            counted.add(pid)
-            pids += below.get(pid, [])
-    return sum(resident.get(pid, 0) for pid in counted) * os.sysconf("SC_PAGE_SIZE")
+    return sum(_resident().values()) * os.sysconf("SC_PAGE_SIZE")
 
 
 def stop_all() -> None:
-    """Kill all that runs for the submission."""
-    for process in _running:
-        process.stop()
+    """Kill all that runs for the submission; the sockets are left, for who reads there to be told."""
+    _kill(_resident())
+
+
+def _resident() -> dict[int, int]:
+    """Pages of all that runs for the submission, by process."""
+    below, pages = _processes()
+    pids = [process.process.pid for process in _running]
+    pids += [pid for process in _running if process.unsafe for pid in _marked(process.token)]
+    resident: dict[int, int] = {}
+    while pids:
+        pid = pids.pop()
+        if pid not in resident:
+            resident[pid] = pages.get(pid, 0)
+            pids += below.get(pid, [])
+    return resident
+
+
+def _kill(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _processes() -> tuple[dict[int, list[int]], dict[int, int]]:
     """What every process of this machine has started and not lost, and its resident pages."""
     below: dict[int, list[int]] = {}
-    resident: dict[int, int] = {}
+    pages: dict[int, int] = {}
     for file in Path("/proc").glob("[0-9]*/stat"):
         # A process may end while it is read; its name, in parentheses, may hold anything.
         with contextlib.suppress(OSError, IndexError, ValueError):
             fields = file.read_text(errors="replace").rpartition(")")[2].split()
             pid = int(file.parent.name)
             below.setdefault(int(fields[1]), []).append(pid)
-            resident[pid] = int(fields[21])
-    return below, resident
+            pages[pid] = int(fields[21])
+    return below, pages
 
 
 def _isolated(submission: Path, limits: Limits) -> list[str]:

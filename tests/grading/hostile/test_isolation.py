@@ -17,7 +17,7 @@ pytestmark = needs_isolation
 # What a submission can see and do from inside, told through its error message: `done` should stay empty, and `odd`
 # names what failed for another reason than the isolation.
 WITNESS = """
-import ctypes, errno, glob, json, os, socket, subprocess, sys
+import ctypes, errno, fcntl, glob, json, mmap, os, socket, subprocess, sys
 known = {"work", "home", "root", "etc", "sys", "opt", "var", "mnt"}
 named = [n for n in os.environ if n.startswith(("PYGPT", "PYTEST", "PATH", "USER"))]
 seen = {"done": [], "odd": [], "uid": os.getuid(), "root": sorted(known & set(os.listdir("/"))), "environ": named}
@@ -50,6 +50,28 @@ attempt("shared memory", lambda: called("shmget", 0, 1 << 20, 0o1600))
 attempt("own namespaces", lambda: called("unshare", 0x10020000))
 attempt("cloned namespaces", lambda: called("syscall", 56, 0x10000011, 0, 0, 0, 0))
 attempt("mount", lambda: called("mount", b"none", b"/tmp", b"tmpfs", 0, None))
+attempt("socket", lambda: socket.socket(socket.AF_UNIX))
+attempt("pair of sockets", socket.socketpair)
+for family in (socket.AF_INET6, socket.AF_NETLINK, socket.AF_PACKET, socket.AF_VSOCK):
+    attempt(f"socket {family}", lambda: socket.socket(family, socket.SOCK_DGRAM))
+attempt("traces", lambda: called("ptrace", 0, 0, 0, 0))
+buffer = ctypes.create_string_buffer(8)
+class Part(ctypes.Structure): _fields_ = [("at", ctypes.c_void_p), ("size", ctypes.c_size_t)]
+part = Part(ctypes.addressof(buffer), 8)
+for name in ("process_vm_readv", "process_vm_writev"):
+    attempt(name, lambda: called(name, os.getpid(), ctypes.byref(part), 1, ctypes.byref(part), 1, 0))
+attempt("personality", lambda: called("personality", -1))
+attempt("queue", lambda: called("mq_open", b"/x", os.O_CREAT | os.O_RDWR, 0o600, None))
+if os.uname().machine == "x86_64":
+    for number, name in ((154, "modify_ldt"), (249, "request_key"), (250, "keyctl"), (303, "name_to_handle_at")):
+        attempt(name, lambda: called("syscall", number, 0, b"/", 0, 0, 0))
+attempt("notifications", lambda: called("inotify_init1", 0))
+attempt("shared memory of no file", lambda: mmap.mmap(-1, 1 << 16))
+def locked(how):
+    with open("/usr/lib/os-release" if os.path.exists("/usr/lib/os-release") else __file__) as file: how(file)
+attempt("whole lock", lambda: locked(lambda file: fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)))
+attempt("lock", lambda: locked(lambda file: fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)))
+attempt("open lock", lambda: locked(lambda file: fcntl.fcntl(file, 37, bytes(32))))
 for place in ("/usr/lib/x", "/python/x", "/site/0/x", "/grader/x", "/submission/x", "/dev/x", "/dev/shm/x", "/x",
               "/grader/child.py", __file__, "/proc/sys/kernel/hostname", "/proc/sysrq-trigger"):
     attempt("writes " + place, lambda: open(place, "a").close())

@@ -44,6 +44,14 @@ def test_formulas_are_defused(cell: str) -> None:
     assert defused("fine") == "fine"
 
 
+@pytest.mark.parametrize("separator", [";", ",", "\t", "|", "\n"])
+@pytest.mark.parametrize("cell", ["=1+1", "  -2", '"=1"', "＝1", "@x"])
+def test_formulas_are_defused_after_whatever_parts_the_cells(cell: str, separator: str) -> None:
+    for part in defused(f"x{separator}{cell}{separator}y").split(separator):
+        assert part == "x" or part == "y" or part.startswith("'")
+    assert defused("a - b; c = 3, d") == "a - b; c = 3, d"
+
+
 def evil_report(**fields: Any) -> GradeReport:
     words = plain(EVIL)
     item = ItemReport(words, False, words, words)

@@ -49,8 +49,14 @@ class Algebra:
     output: Literal["logits", "softmax", "log_softmax", "sigmoid"] = "logits"
     tied: bool = False
     drop: frozenset[str] = frozenset({"embedding", "weights", "ffn"})
-    """Where values are dropped in training: also `before softmax`, `attention` (its output), `inside ffn`, `sum`."""
-    drops_in_eval: bool = False
+    """Where values are dropped in training: also `token`, `before softmax`, `attention` (its output), `inside ffn`,
+    `sum` (after the feed-forward part)."""
+    rates: frozenset[tuple[str, str]] = frozenset()
+    """Places with another rate than `p`: `p / 2`, `2 p`, `1 - p` or a number."""
+    in_eval: frozenset[str] = frozenset()
+    """Places where values are dropped in eval mode, too."""
+    head_by_head: bool = False
+    """The attention weights of a head are dropped before those of the next head are: other masks, the same chance."""
 
     def changed(self, **choices: object) -> "Algebra":
         return replace(self, **choices)  # type: ignore[arg-type]
@@ -77,7 +83,7 @@ class _Pass:
     def logits(self, rows: Tensor) -> Tensor:
         a, k, d = self.a, rows.shape[1], self.s.n_embd
         scale = {"1": 1.0, "sqrt d": d**0.5, "1 / sqrt d": d**-0.5}[a.embedding_scale]
-        h = scale * self.w["wte.weight"][rows.long()]
+        h = self._dropped("token", scale * self.w["wte.weight"][rows.long()])
         if a.positions == "learned":
             at = torch.arange(a.first_position, a.first_position + k)
             h = h + self.w["wpe.weight"][at]
@@ -121,7 +127,7 @@ class _Pass:
         a = self.a
         name = f"{'scale1' if a.norms_exchanged and self.s.model == 'gpt' else 'scale2'}.{j}"
         inner = self._norm(name, given) if a.ffn_norm == "before" else given
-        out = {"h": h, "normed": inner}.get(a.ffn_residual, 0) + self._ffn(j, inner)
+        out = self._dropped("sum", {"h": h, "normed": inner}.get(a.ffn_residual, 0) + self._ffn(j, inner))
         return self._norm(name, out) if a.ffn_norm == "after" else out
 
     def _ffn(self, j: int, x: Tensor) -> Tensor:
@@ -139,7 +145,7 @@ class _Pass:
         parts = list(projected.chunk(3, dim=-1))
         order = {"query and key": (1, 0, 2), "key and value": (0, 2, 1), "query and value": (2, 1, 0)}
         q, key, v = (self._split(parts[i]) for i in order.get(a.exchanged, (0, 1, 2)))
-        weights = self._dropped("weights", self._weights(q, key))
+        weights = self._dropped_by_head("weights", self._weights(q, key))
         joined = weights @ v  # (b, n, k, d / n)
         if a.heads == "not transposed back":
             joined = joined.reshape(b, k, d)
@@ -175,7 +181,7 @@ class _Pass:
             scores = scores.masked_fill(future, float(a.mask.removeprefix("fill ")))
         elif a.mask != "after softmax":
             scores = scores.masked_fill(future, -torch.inf)
-        scores = self._dropped("before softmax", scores)
+        scores = self._dropped_by_head("before softmax", scores)
         over = {"keys": -1, "queries": -2, "heads": 1}[a.softmax_over]
         weights = torch.nan_to_num(scores.softmax(over))
         if a.mask == "after softmax":
@@ -191,7 +197,20 @@ class _Pass:
         return None if name.split(".", 2)[2] in self.a.no_bias else self.w[name]
 
     def _dropped(self, place: str, x: Tensor) -> Tensor:
-        if place not in self.a.drop or self.s.dropout == 0 or not (self.train or self.a.drops_in_eval):
+        if place not in self.a.drop or not (self.train or place in self.a.in_eval):
+            return x
+        p, kind = self.s.dropout, dict(self.a.rates).get(place, "p")
+        rates = {"p": p, "p / 2": p / 2, "2 p": min(2 * p, 1.0), "1 - p": 1 - p}
+        rate = rates[kind] if kind in rates else float(kind)
+        if rate == 0:
             return x
         # Drawn in float32, as a submission draws them.
-        return x * functional.dropout(torch.ones(x.shape), self.s.dropout).to(x.dtype)
+        kept = functional.dropout(torch.ones(x.shape), rate).to(x.dtype)
+        # A score of -inf that is dropped is 0 * -inf: no number here, and none in a submission.
+        return x * kept
+
+    def _dropped_by_head(self, place: str, x: Tensor) -> Tensor:
+        """Of (b, n, k, k)."""
+        if not self.a.head_by_head:
+            return self._dropped(place, x)
+        return torch.stack([self._dropped(place, head) for head in x.unbind(1)], dim=1)

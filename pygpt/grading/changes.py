@@ -13,7 +13,6 @@ from pygpt.grading.port import r_shapes
 from pygpt.output.messages import Message, say
 from pygpt.settings import ModelName, ModelSettings
 
-
 # So many things a port may lack at once: the four biases, say.
 _MOST_LACKING = 4
 
@@ -26,6 +25,12 @@ class Change:
     """The check that takes the points; `causality` stands for all three of its stage."""
     words: Message
     choices: tuple[tuple[str, object], ...]
+    also: tuple[str, ...] = ()
+    """Checks that it costs, too: a part that is not there shows nothing of what they ask."""
+
+    def costs(self, check: str) -> bool:
+        """Whether a check takes its points for this."""
+        return not {check, check.split(".")[0]}.isdisjoint((self.check, *self.also))
 
     def fits(self, model: ModelName) -> bool:
         """Whether the model has what is changed."""
@@ -35,8 +40,8 @@ class Change:
         )
 
 
-def _change(check: str, words: Message, **choices: object) -> Change:
-    return Change(check, words, tuple(choices.items()))
+def _change(check: str, words: Message, also: tuple[str, ...] = (), **choices: object) -> Change:
+    return Change(check, words, tuple(choices.items()), also)
 
 
 CHANGES = (
@@ -51,9 +56,9 @@ CHANGES = (
             mask="one too early"),
     _change("causality", say("the mask is turned round: it blocks the past"), mask="turned round"),
     *(_change("causality", say("the mask adds {value:g} where it must add -inf: a position still sees the future",
-                               value=value), mask=f"add {value}") for value in (-1000.0, -100.0, -10.0, -1.0)),
+                               value=value), mask=f"add {value}") for value in (-100.0, -10.0, -1.0)),
     *(_change("causality", say("blocked scores become {value:g}, not -inf: a position still sees the future",
-                               value=value), mask=f"fill {value}") for value in (-1000.0, -100.0, -10.0, -1.0, 0.0)),
+                               value=value), mask=f"fill {value}") for value in (-100.0, -10.0, -1.0, 0.0)),
     _change("forward.attention", say("the mask comes after the softmax: the weights no longer sum to 1"),
             mask="after softmax"),
     _change("forward.attention", say("the scores are not divided by sqrt(d_k)"), score_scale="1"),
@@ -71,7 +76,7 @@ CHANGES = (
     _change("forward.attention", say("a head takes every n-th column, not columns that stand side by side"),
             heads="interleaved"),
     _change("forward.attention", say("all positions get the same weight"), attention="uniform"),
-    _change("forward.attention", say("there is no attention"), attention="none"),
+    _change("forward.attention", say("there is no attention"), ("builds.parameters", "causality"), attention="none"),
     _change("forward.attention", say("the input of the attention is not added to its output"),
             attention_residual="none"),
     _change("forward.attention", say("the normed input is added after the attention, not the input itself"),
@@ -83,7 +88,7 @@ CHANGES = (
     _change("forward.ffn", say("ReLU in place of GELU"), ffn="relu"),
     _change("forward.ffn", say("SiLU in place of GELU"), ffn="silu"),
     _change("forward.ffn", say("no activation between the two layers"), ffn="identity"),
-    _change("forward.ffn", say("there is no feed-forward part"), ffn="none"),
+    _change("forward.ffn", say("there is no feed-forward part"), ("builds.parameters",), ffn="none"),
     _change("forward.ffn", say("the input of the feed-forward part is not added to its output"), ffn_residual="none"),
     _change("forward.ffn", say("the normed input is added after the feed-forward part, not the input itself"),
             ffn_residual="normed"),
@@ -101,7 +106,7 @@ CHANGES = (
     _change("forward.norm_places", say("scale1 has no weight and no bias"), plain_norms="scale1"),
     _change("forward.norm_places", say("scale2 has no weight and no bias"), plain_norms="scale2"),
     *(_change("forward.norm_eps", say("eps of the LayerNorms is {eps:.0e}, not 1e-05", eps=eps), eps=eps)
-      for eps in (1e-6, 1e-8, 1e-12, 0.0, 1e-4, 1e-3, 1e-2, 1e-1)),
+      for eps in (1e-6, 1e-8, 1e-12, 1e-4, 1e-3, 1e-2, 1e-1)),
     _change("forward.head", say("the final norm scale3 is left out"), final_norm=False),
     _change("forward.head", say("the final norm scale3 has no weight and no bias"), plain_norms="scale3"),
     _change("forward.head", say("probabilities are returned, not logits"), output="softmax"),

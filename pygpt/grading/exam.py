@@ -1,18 +1,23 @@
 """One submission's examination: what the checks work with, what they are run for, and what they leave behind."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from pygpt.grading.check import REGISTERED, Case, Check, Each, Item, Outcome, Verdict
+from pygpt.grading.diagnosis import Diagnosis, diagnose
+from pygpt.grading.dropping import Dropping, dropping_of
 from pygpt.grading.isolation.session import AnswerError
 from pygpt.grading.port import BLOCK_PARTS, Port
 from pygpt.grading.rubric import Rubric
 from pygpt.output.messages import Message, say
 from pygpt.settings import MODELS, R_MODELS, ModelName, ModelSettings, PaddingRow
+
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -20,8 +25,6 @@ class Exam:
     """What the checks work with, and what they have left so far."""
 
     port: Port
-    apart: Port
-    """The same submission in a process of its own, begun when first asked: for what must not be known to `port`."""
     rubric: Rubric
     seed: int
     items: dict[str, list[Item]] = field(default_factory=dict)
@@ -29,6 +32,7 @@ class Exam:
     padding_row: PaddingRow | None = None
     """Which row of the token embedding has no gradient, once known."""
     _running: Check | None = None
+    _known: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
     @property
     def models(self) -> list[ModelName]:
@@ -75,6 +79,32 @@ class Exam:
         """A generator for one purpose, the same whenever this seed is graded again."""
         digest = hashlib.sha256(repr((self.seed, *purpose)).encode()).digest()
         return torch.Generator().manual_seed(int.from_bytes(digest[:7], "little"))
+
+    def known(self, key: tuple[object, ...], make: Callable[[], _T]) -> _T:
+        """What several checks ask about: made once; an AnswerError is kept and raised again."""
+        if key not in self._known:
+            try:
+                self._known[key] = make()
+            except AnswerError as failed:
+                self._known[key] = failed
+        known = self._known[key]
+        if isinstance(known, AnswerError):
+            raise AnswerError(known.message, known.fatal)
+        return known  # type: ignore[no-any-return]
+
+    def diagnosis(self, model: ModelName) -> Diagnosis:
+        """What the port's forward pass is."""
+        rng = self.random("diagnosis", model)
+        return self.known(("diagnosis", model), lambda: diagnose(self.port, model, self.settings, rng, self.tolerance))
+
+    def dropping(self, model: ModelName) -> Dropping:
+        """What the port drops in training."""
+        rng = self.random("dropping", model)
+
+        def make() -> Dropping:
+            return dropping_of(self.port, self.diagnosis(model), self.settings, rng, self.tolerance)
+
+        return self.known(("dropping", model), make)
 
     def settings(self, model: ModelName, rng: torch.Generator, **fixed: int | float) -> ModelSettings:
         """A small model whose sizes are drawn."""

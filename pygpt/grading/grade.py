@@ -48,8 +48,8 @@ def grade(submission: Submission, job: GradingJob) -> GradeReport:
         with staged(submission) as (path, digest):
             report = replace(report, sha256=digest)
             limits, unsafe = job.rubric.limits, job.unsafe
-            with Session(path, limits, unsafe) as session, Session(path, limits, unsafe) as apart:
-                report = _examined(report, session, apart, job)
+            with Session(path, limits, unsafe) as session:
+                report = _examined(report, session, job)
     except (UnusableError, AnswerError) as failed:
         report = replace(report, state="ungradable", message=failed.message.render(job.lang))
     except PygptError as error:
@@ -89,11 +89,11 @@ def asked(rubric: Rubric) -> list[Check]:
     return [check for check in CHECKS if set(check.needs) <= set(rubric.parts)]
 
 
-def _examined(report: GradeReport, session: Session, apart: Session, job: GradingJob) -> GradeReport:
+def _examined(report: GradeReport, session: Session, job: GradingJob) -> GradeReport:
     session.load()
     if not {"GPT", "GPT_NoAttn"} & set(session.parts) & set(job.rubric.parts):
         raise AnswerError(say("neither GPT nor GPT_NoAttn is defined"))
-    exam = Exam(Port(session), Port(apart), job.rubric, report.seed)
+    exam = Exam(Port(session), job.rubric, report.seed)
     checks = asked(job.rubric)
     for check in checks:
         exam.run(check)

@@ -2,17 +2,14 @@
 
 import math
 
-import torch
-
-from pygpt.grading.drawn import INPUT_SCALE, normal_weights, silent, with_rows
-from pygpt.grading.exam import Exam
+from pygpt.grading.algebra import R, forward
+from pygpt.grading.drawn import normal_weights, silent
+from pygpt.grading.exam import Exam, tokens
 from pygpt.grading.isolation.session import AnswerError
-from pygpt.grading.port import Weights, reference
-from pygpt.grading.readout import distance
 from pygpt.grading.report import LadderRow
 from pygpt.output.messages import Message, say
 from pygpt.parity.compare import Comparison, Limit, Line, compare
-from pygpt.settings import R_MODELS, ModelName, ModelSettings
+from pygpt.settings import R_MODELS, ModelName
 
 _BATCH = 2
 
@@ -72,52 +69,20 @@ def _right_alone(exam: Exam, model: ModelName, quantity: str) -> bool | None:
 
 
 def _climbed(exam: Exam, model: ModelName) -> Comparison | None:
-    """What each part of the whole model gives, one after the other, each with what came before it."""
-    rng = exam.random("whole", "ladder", model)
-    small = exam.settings(model, rng)
-    k = small.block_size
-    # One table holds the tokens and, for each rung, rows that hold R's result there.
-    settings = exam.settings(
-        model, rng, block_size=k, n_layer=small.n_layer, vocab_size=2 + _BATCH * k * (small.n_layer + 2)
-    )
+    """What the model gives with its later blocks silent, one block more at a time, each seen in the logits."""
+    rng = exam.random("ladder", model)
+    settings = exam.settings(model, rng)
+    drawn, blocks = normal_weights(settings, rng), settings.n_layer
+    rows = tokens(rng, (_BATCH, settings.block_size - 1), 0, settings.vocab_size)
+    names = ["act.embedding", *(f"act.block{j + 1}.output" for j in range(blocks))]
+    weights = {name: silent(drawn, range(j, blocks)) for j, name in enumerate(names)} | {"act.logits": drawn}
     try:
-        expected, actual = _rungs(exam, settings, rng)
+        actual = {name: exam.port.logits(settings, w, [rows])[0] for name, w in weights.items()}
     except AnswerError:
         return None
-    scale = {name: max(float(t.std()), 1e-30) for name, t in expected.items()}
-    limit = {name: Limit(exam.tolerance * s) for name, s in scale.items()}
+    expected = {name: forward(R, settings, w, rows) for name, w in weights.items()}
+    limit = {name: Limit(exam.tolerance * max(float(t.std()), 1e-30)) for name, t in expected.items()}
     return compare(expected, actual, lambda name: limit[name])
-
-
-def _rungs(exam: Exam, settings: ModelSettings, rng: torch.Generator) -> tuple[Weights, Weights]:
-    k, blocks = settings.block_size, settings.n_layer
-    drawn = normal_weights(settings, rng, INPUT_SCALE)
-    positions = drawn["wpe.weight"]
-    token = INPUT_SCALE * torch.randn(_BATCH, k, settings.n_embd, generator=rng, dtype=torch.float64)
-    fit = exam.port.fitted
-    first = fit(settings, with_rows(drawn, token)[0] | {"wpe.weight": positions})
-    states = [token + first["wpe.weight"][:k]]
-    model = reference(settings, first)
-    with torch.no_grad():
-        for j in range(blocks):
-            states.append(model.block(j, states[-1]))
-    held, (x, *rows) = with_rows(drawn, token, *states)
-    whole = held | {"wpe.weight": positions}
-    still = fit(settings, silent(held, range(blocks)))
-    names = ["act.embedding", *(f"act.block{j + 1}.output" for j in range(blocks))]
-    actual: Weights = {}
-    for j, name in enumerate(names):
-        (actual[name],) = exam.port.logits(settings, fit(settings, silent(whole, range(j, blocks))), [x])
-    with torch.no_grad():
-        right = [reference(settings, still)(row) for row in rows]
-    if any(distance(actual[n], r) > exam.tolerance for n, r in zip(names, right, strict=True)):
-        # A mistake in the output layer must not show in the rungs before it.
-        right = exam.apart.logits(settings, still, rows)
-    expected = dict(zip(names, right, strict=True))
-    with torch.no_grad():
-        expected["act.logits"] = reference(settings, fit(settings, whole))(x)
-    actual["act.logits"] = actual[names[-1]]
-    return expected, actual
 
 
 def _finite(value: float) -> float | None:

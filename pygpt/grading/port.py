@@ -1,7 +1,6 @@
 """A submission's model as the checks use it: R's weights and rows in, logits and gradients under R's names out."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -44,7 +43,6 @@ class Port:
     session: Session
     _built: dict[ModelSettings, Built | AnswerError] = field(default_factory=dict)
     _claimed: dict[ModelSettings, tuple[dict[str, Shape], dict[str, str]] | AnswerError] = field(default_factory=dict)
-    _differs: dict[ModelName, tuple[frozenset[str], ...]] = field(default_factory=dict)
     """What a model lacks of R's, and has beside it, once it was built; numbers left out."""
     _guess: dict[ModelName, int] = field(default_factory=dict)
     """Which of the assignments that fit was the right one last time: models are alike at all sizes."""
@@ -61,6 +59,10 @@ class Port:
             except AnswerError as failed:
                 self._built[settings] = failed
         return _or_raised(self._built[settings])
+
+    def builds(self, model: ModelName) -> dict[ModelSettings, Built]:
+        """All that was built of a model so far."""
+        return {s: built for s, built in self._built.items() if s.model == model and isinstance(built, Built)}
 
     def initial(self, settings: ModelSettings) -> Weights:
         """The weights that a new model begins with, under R's names."""
@@ -155,14 +157,6 @@ class Port:
                 carried = self._told_apart(settings, unclear)
         except UnclearError as unclear:
             raise AnswerError(unclear.message) from unclear
-        differs = tuple(
-            frozenset(re.sub(r"\d+", "0", name) for name in names)
-            for names in (carried.missing, carried.tied, carried.extra)
-        )
-        if self._differs.setdefault(settings.model, differs) != differs:
-            changed = AnswerError(say("the model has other parameters from one build to another"))
-            self._built |= {built: changed for built in self._built if built.model == settings.model}
-            raise changed
         return Built(tuple(named), carried)
 
     def _claims(self, settings: ModelSettings) -> tuple[dict[str, Shape], dict[str, str]]:

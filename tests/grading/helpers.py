@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 
 from pygpt.grading.batch import grade_all
+from pygpt.grading.check import Item
+from pygpt.grading.checks import CHECKS
+from pygpt.grading.exam import Exam
 from pygpt.grading.grade import GradingJob
 from pygpt.grading.isolation.sandbox import isolation_missing
+from pygpt.grading.isolation.session import Session
+from pygpt.grading.port import Port
 from pygpt.grading.report import GradeReport
 from pygpt.grading.rubric import Rubric, read_rubric
-from pygpt.grading.submission import Submission
+from pygpt.grading.submission import Submission, staged
 
 SUBMISSIONS = Path(__file__).parent / "submissions"
 CORRECT = SUBMISSIONS / "correct.py"
@@ -64,3 +69,27 @@ def grade_files(names: tuple[str, ...]) -> dict[str, GradeReport]:
 def lost(report: GradeReport) -> dict[str, float]:
     """Points lost, by check; only checks that lost any."""
     return {c.id: round(c.max_score - c.score, 3) for c in report.checks if c.score < c.max_score}
+
+
+def examined(source: str, *stages: str, seed: int = SEED, rubric: Rubric | None = None) -> dict[str, list[Item]]:
+    """The items of the checks of some stages (or single checks), asked of a file with this content."""
+    rubric = rubric or read_rubric()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "port.py"
+        path.write_text(source)
+        with (
+            staged(Submission(path, "port")) as (staged_path, _),
+            Session(staged_path, rubric.limits, False) as session,
+        ):
+            session.load()
+            exam = Exam(Port(session), Port(session), rubric, seed)
+            for check in CHECKS:
+                if check.id.startswith(stages):
+                    exam.run(check)
+            return exam.items
+
+
+def failed(items: Mapping[str, list[Item]]) -> dict[str, set[str]]:
+    """What is said of each item that has not passed, by check."""
+    told = {id: {i.actual.render("en") for i in some if not i.passed} for id, some in items.items()}
+    return {id: words for id, words in told.items() if words}

@@ -3,15 +3,16 @@
 import math
 from collections.abc import Iterator
 
-from pygpt.grading.check import Case, Verdict, check
+from pygpt.grading.changes import algebra_of, unused_by
+from pygpt.grading.check import Case, Outcome, Verdict, check
 from pygpt.grading.exam import Exam, of_models
 from pygpt.grading.port import r_shapes
 from pygpt.grading.weight_map import Carried
 from pygpt.output.messages import say
-from pygpt.settings import R_MODELS, ModelName
+from pygpt.settings import R_MODELS, ModelName, ModelSettings
 
 _PADDING = 0
-_NORM_CHECKS = {"scale1": "forward.norm_places", "scale2": "forward.norm_places", "scale3": "forward.head"}
+_USED = say("R's parameters, each with its effect")
 
 
 def _parts(exam: Exam) -> Iterator[Case]:
@@ -49,33 +50,55 @@ def padding_begins_at_zero(exam: Exam, model: ModelName) -> Verdict:
     return Verdict.of(rows == [_PADDING], expected, say("rows that are zero: {rows}", rows=str(rows or "-")))
 
 
-# A norm that was forgotten is paid for by the check of its place.
+# What is missing is paid for where it would be used, what is too much here. Last, so that every size built counts.
 @check(
     "builds.parameters",
     say("Number and shapes of the parameters"),
     say("R's weights must find their place: the same parameters with the same shapes, no more and no fewer."),
     say("Compare with R's initialize(): biases, the final LayerNorm scale3, an output layer ln_f of its own."),
     each=of_models(),
-    after=("forward.norm_places", "forward.head"),
+    after=("forward.norm_places", "forward.head", "gradients.cotangent", "training.curve", "generation.temperature"),
 )
 def parameters_are_r_s(exam: Exam, model: ModelName) -> Verdict:
-    settings = exam.settings(model, exam.random("builds", model))
-    carried = exam.port.built(settings).carried
+    diagnosis = exam.diagnosis(model)
+    if costs := diagnosis.costs("builds.parameters"):
+        return Verdict.of(False, _USED, costs[0].words)
+    if not diagnosis.explained and diagnosis.wrong_parts > 1:
+        return Verdict.of(False, _USED, say("nothing shows that they do something"))
+    exam.port.built(exam.settings(model, exam.random("builds", model)))
+    verdicts = [_verdict(exam, settings, built.carried) for settings, built in exam.port.builds(model).items()]
+    return max(verdicts, key=lambda verdict: _WORSE.index(verdict.outcome))
+
+
+_WORSE = (Outcome.RIGHT, Outcome.PAID, Outcome.WRONG)
+
+
+def _verdict(exam: Exam, settings: ModelSettings, carried: Carried) -> Verdict:
     r, own = (sum(math.prod(shape) for shape in of.values()) for of in (r_shapes(settings), carried.shapes))
     expected = say("{n:,} parameters of R's shapes", n=r)
-    if not carried.missing and not carried.extra:
+    if not carried.missing and not carried.extra and not carried.tied:
         return Verdict.of(True, expected, say("{n:,} parameters, matched {how}", n=own, how=carried.how))
     actual = say(
-        "{n:,} parameters; missing of R's: {missing}; not in R: {extra}",
+        "{n:,} parameters; missing of R's: {missing}; not in R: {extra}; shared with another: {tied}",
         n=own,
         missing=", ".join(carried.missing) or "-",
         extra=", ".join(carried.extra) or "-",
+        tied=", ".join(carried.tied) or "-",
     )
     wrong = Verdict.of(False, expected, actual)
-    return wrong.paid() if _a_norm_forgotten(exam, model, carried) else wrong
+    return wrong.paid() if not carried.extra and not carried.tied and _charged(exam, settings, carried) else wrong
 
 
-def _a_norm_forgotten(exam: Exam, model: ModelName, carried: Carried) -> bool:
-    """Whether only norms are missing, and the checks of their places have said so."""
-    checks = [_NORM_CHECKS.get(name.split(".")[0]) for name in carried.missing]
-    return not carried.extra and all(check is not None and not exam.passed(check, model=model) for check in checks)
+def _charged(exam: Exam, settings: ModelSettings, carried: Carried) -> bool:
+    """Whether all that is missing is what the diagnosis takes points for in another check."""
+    diagnosis = exam.diagnosis(settings.model)
+    changes = [change for change in diagnosis.changes if change.check != "builds.parameters"]
+    algebra = algebra_of(tuple(changes))
+    if not diagnosis.explained or algebra is None:
+        return False
+    unused = {_of_any_block(name) for name in unused_by(settings.model, algebra)}
+    return {_of_any_block(name) for name in carried.missing} <= unused
+
+
+def _of_any_block(name: str) -> str:
+    return ".".join("j" if part.isdigit() and i == 1 else part for i, part in enumerate(name.split(".")))

@@ -1,43 +1,31 @@
-"""causality: each token is changed in turn, and the outputs must move exactly where R's do."""
+"""causality: no output sees a later token, and each sees what R's does."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from pygpt.grading.check import Case, Each, Verdict, check
-from pygpt.grading.drawn import normal_weights, one_changed
-from pygpt.grading.exam import Exam
-from pygpt.grading.port import Weights, reference
-from pygpt.output.messages import say
-from pygpt.settings import R_MODELS, ModelSettings
+from pygpt.grading.algebra import R, forward
+from pygpt.grading.check import Case, Each, Outcome, Verdict, check
+from pygpt.grading.diagnosis import Diagnosis, gap
+from pygpt.grading.drawn import normal_weights
+from pygpt.grading.exam import Exam, tokens
+from pygpt.output.messages import Message, say
+from pygpt.settings import R_MODELS, ModelName
 
-# Below this share of the logits' standard deviation nothing has moved; R's own moves count from the second on.
-_STILL, _MOVED = 1e-5, 1e-3
-_SHARE_OF_R = 0.01
+# Shares of the logits' standard deviation, and of R's own move.
+_STILL, _MOVED, _SHARE_OF_R = 1e-4, 1e-2, 0.1
+_CHANGED_ROWS = 6
 _COURSE_BLOCK = 64
+_EXPECTED = say("each output depends on the tokens that R's does")
 
 
-def _in_mode(train: bool) -> Each:
+def _of(train: bool, id: str) -> Each:
     def cases(exam: Exam) -> Iterator[Case]:
         for model in exam.models:
-            rng = exam.random("causality", train, model)
-            settings = exam.settings(model, rng)
-            lengths = [settings.block_size, settings.block_size - 1]
-            yield Case(say("{model}", model=R_MODELS[model]), model, given=(settings, lengths, (train,), rng))
+            yield Case(say("{model}", model=R_MODELS[model]), model, given=(model, train, id))
 
     return cases
-
-
-def _at_every_length(exam: Exam) -> Iterator[Case]:
-    for model in exam.models:
-        rng = exam.random("causality", "lengths", model)
-        small = exam.settings(model, rng, block_size=int(torch.randint(20, 30, (1,), generator=rng)))
-        course = exam.settings(model, rng, block_size=_COURSE_BLOCK, n_layer=2)
-        every, modes = range(1, small.block_size + 1), (False, True)
-        yield Case(say("{model}, every length", model=R_MODELS[model]), model, given=(small, every, modes, rng))
-        name = say("{model}, the course's block", model=R_MODELS[model])
-        yield Case(name, model, given=(course, (33, 63, 64), modes, rng))
 
 
 @check(
@@ -45,57 +33,91 @@ def _at_every_length(exam: Exam) -> Iterator[Case]:
     say("Causality at every length"),
     say("The mask must fit every k up to block_size, also lengths that training never shows."),
     say("Make the mask for k, the length of this input, or cut a larger one to [:k, :k]."),
-    each=_at_every_length,
+    each=_of(False, "causality.lengths"),
 )
 @check(
     "causality.train",
     say("Causality in train mode"),
     say("The same mask in training: a model that sees the next character learns nothing but to copy it."),
     say("Is the mask applied in train mode, too?"),
-    each=_in_mode(train=True),
+    each=_of(True, "causality.train"),
 )
 @check(
     "causality.eval",
     say("Causality in eval mode"),
     say("The output at t depends on tokens 1 to t (GPT) or on token t alone (GPT_NoAttn), and on no later one."),
     say("torch.triu(torch.ones(k, k), diagonal=1) is True where attention is blocked: j > i."),
-    each=_in_mode(train=False),
+    each=_of(False, "causality.eval"),
 )
-def moved_as_in_r(
-    exam: Exam, settings: ModelSettings, lengths: Sequence[int], modes: Sequence[bool], rng: torch.Generator
-) -> Verdict:
-    """Change one token at a time, at these lengths and in these modes (True: train)."""
-    # Scores near zero: attention that saturates, as without 1/sqrt(d), is not blind.
-    drawn = {n: 0.5 * w if "in_proj" in n else w for n, w in normal_weights(settings, rng).items()}
-    weights = exam.port.fitted(settings, drawn)
-    batches = [one_changed(settings, k, rng) for k in lengths]
-    expected = say("each output depends on the tokens that R's does")
-    for train in modes:
-        answers = exam.port.logits(settings, weights, batches, train=train)
-        for k, x, logits in zip(lengths, batches, answers, strict=True):
-            wrong = _first_difference(settings, weights, x, logits)
-            if wrong is not None:
-                changed, place, leaks = wrong
-                where = {"mode": "train" if train else "eval", "k": k, "place": place, "changed": changed}
-                leak = say("{mode} mode, length {k}: position {place} sees the token at {changed}", **where)
-                blind = say("{mode} mode, length {k}: position {place} does not see the token at {changed}", **where)
-                return Verdict.of(False, expected, leak if leaks else blind)
-    return Verdict.of(True, expected, say("as expected, at {n} lengths", n=len(lengths)))
+def causal(exam: Exam, model: ModelName, train: bool, id: str) -> Verdict:
+    diagnosis = exam.diagnosis(model)
+    costs = diagnosis.costs(id)
+    if costs:
+        return Verdict(Outcome.WRONG, _EXPECTED, costs[0].words)
+    if not diagnosis.explained:
+        return Verdict.of(not (wrong := _moves_otherwise(exam, model, train)), _EXPECTED, wrong or say("as expected"))
+    if train and not _same_in_training(exam, diagnosis):
+        return Verdict(Outcome.WRONG, _EXPECTED, say("in train mode, without dropout, the logits are others"))
+    if id == "causality.lengths" and (length := _other_at(exam, diagnosis)):
+        return Verdict(Outcome.WRONG, _EXPECTED, say("at length {k} the logits are others", k=length))
+    return Verdict(Outcome.RIGHT, _EXPECTED, say("as expected"))
 
 
-def _first_difference(
-    settings: ModelSettings, weights: Weights, x: Tensor, logits: Tensor
-) -> tuple[int, int, bool] | None:
-    """Changed position, position of the output, and whether it leaks (True) or is blind (False); from 1."""
-    with torch.no_grad():
-        right = reference(settings, weights)(x)
-    changed_at = (x[1:] != x[0]).int().argmax(dim=1)
-    moves = (logits[1:] - logits[0]).abs().amax(dim=2) / max(float(logits.std()), 1e-30)
-    should = (right[1:] - right[0]).abs().amax(dim=2) / float(right.std())
-    leaks = (should == 0) & (moves > _STILL)
-    blind = (should > _MOVED) & (moves < _SHARE_OF_R * should)
-    for wrong, leak in ((leaks, True), (blind, False)):
-        if bool(wrong.any()):
-            i, place = (int(n) for n in wrong.nonzero()[0])
-            return int(changed_at[i]) + 1, place + 1, leak
+def _same_in_training(exam: Exam, diagnosis: Diagnosis) -> bool:
+    rng = exam.random("causality", "train", diagnosis.model)
+    settings = exam.settings(diagnosis.model, rng)
+    weights = normal_weights(settings, rng)
+    x = tokens(rng, (2, settings.block_size - 1), 0, settings.vocab_size)
+    (answer,) = exam.port.logits(settings, weights, [x], train=True)
+    return gap(forward(diagnosis.algebra, settings, weights, x), answer, exam.tolerance) is None
+
+
+def _other_at(exam: Exam, diagnosis: Diagnosis) -> int | None:
+    """The first length, of every one in a small block and some of the course's, at which the logits are others."""
+    rng = exam.random("causality", "lengths", diagnosis.model)
+    small = exam.settings(diagnosis.model, rng, block_size=int(torch.randint(20, 30, (1,), generator=rng)))
+    course = exam.settings(diagnosis.model, rng, block_size=_COURSE_BLOCK)
+    for settings, lengths in ((small, range(1, small.block_size)), (course, (33, _COURSE_BLOCK - 1))):
+        weights = normal_weights(settings, rng)
+        inputs = [tokens(rng, (1, k), 0, settings.vocab_size) for k in lengths]
+        for x, answer in zip(inputs, exam.port.logits(settings, weights, inputs), strict=True):
+            if gap(forward(diagnosis.algebra, settings, weights, x), answer, exam.tolerance):
+                return x.shape[1]
     return None
+
+
+def _moves_otherwise(exam: Exam, model: ModelName, train: bool) -> Message | None:
+    """What no change explains: tokens are changed, one in each of a few rows, hidden among rows of their own.
+
+    Returns:
+        Which output sees what R's does not, or does not see what R's sees.
+    """
+    rng = exam.random("causality", "moves", train, model)
+    settings = exam.settings(model, rng)
+    weights, k = normal_weights(settings, rng), settings.block_size
+    rows = tokens(rng, (_CHANGED_ROWS, k), 0, settings.vocab_size)
+    places = torch.randperm(k, generator=rng)[:_CHANGED_ROWS]
+    changed = rows.clone()
+    for i, place in enumerate(places.tolist()):
+        changed[i, place] = (
+            rows[i, place] + 1 + tokens(rng, (1,), 0, settings.vocab_size - 1)[0]
+        ) % settings.vocab_size
+    order = [torch.randperm(2 * _CHANGED_ROWS, generator=rng) for _ in range(2)]
+    noise = [tokens(rng, (_CHANGED_ROWS, k), 0, settings.vocab_size) for _ in range(2)]
+    inputs = [torch.cat([a, b])[o] for a, b, o in zip((rows, changed), noise, order, strict=True)]
+    answers = exam.port.logits(settings, weights, inputs, train=train)
+    before, after = (answer[o.argsort()][:_CHANGED_ROWS] for answer, o in zip(answers, order, strict=True))
+    moved = _size(after - before, before)
+    should = _size(forward(R, settings, weights, changed) - (right := forward(R, settings, weights, rows)), right)
+    for row, place in enumerate(places.tolist()):
+        for at in range(k):
+            where = {"place": at + 1, "changed": place + 1, "mode": "train" if train else "eval"}
+            if float(should[row, at]) == 0 and float(moved[row, at]) > _STILL:
+                return say("{mode} mode: position {place} sees the token at {changed}", **where)
+            if float(should[row, at]) > _MOVED and float(moved[row, at]) < _SHARE_OF_R * float(should[row, at]):
+                return say("{mode} mode: position {place} does not see the token at {changed}", **where)
+    return None
+
+
+def _size(move: Tensor, logits: Tensor) -> Tensor:
+    return move.abs().amax(dim=2) / max(float(logits.std()), 1e-30)

@@ -1,58 +1,29 @@
-"""generation: a prompt is continued from the model's own logits, cropped to the block, at the temperature given."""
+"""generation: a prompt is continued from the model's logits, cropped to the block, at the temperature given.
+
+With the seed, the ids are R's to the last: drawn by `torch.multinomial` in eval mode, from the diagnosis's reference
+(or the port's own logits, where no reference gives them). A port that draws in another way is judged by what it draws.
+"""
 
 import torch
 from torch import Tensor
 
-from pygpt.grading.check import Verdict, check
-from pygpt.grading.drawn import normal_weights, plain_norms, silent
-from pygpt.grading.exam import Exam, once, tokens
+from pygpt.grading.algebra import forward
+from pygpt.grading.check import Outcome, Verdict, check
+from pygpt.grading.drawn import normal_weights
+from pygpt.grading.exam import Exam, once
+from pygpt.grading.isolation.session import AnswerError
 from pygpt.grading.port import Weights
+from pygpt.grading.sampling import Drawn, Logits, R, cold, nearest, surprise, windows
 from pygpt.output.messages import say
-from pygpt.settings import ModelSettings
+from pygpt.settings import ModelName, ModelSettings
 
 _COLD = 1e-4
-_NEW = 6
-_DRAWS = 400
+_CALLS, _MANY = 6, 250
+_ALIVE = 1e-3
 # Chance of a right sampler to be held wrong: below one in a million.
 _DEVIATIONS = 5.5
 
-_HINT = say("idx[:, -block_size:], logits[:, -1] / temperature, softmax, torch.multinomial, torch.cat")
-
-
-@check(
-    "generation.crops",
-    say("Long contexts are cropped"),
-    say("The model sees the last block_size tokens, no more."),
-    _HINT,
-    each=once(say("a prompt longer than the block"), True),
-    needs=("generate",),
-)
-@check(
-    "generation.continues",
-    say("The prompt is continued"),
-    say("The next token is drawn from the softmax of the last position's logits, then appended."),
-    _HINT,
-    each=once(say("a short prompt"), False),
-    needs=("generate",),
-)
-def likeliest_when_cold(exam: Exam, longer: bool) -> Verdict:
-    """Near temperature 0 each new token is the likeliest one, by the submission's own logits."""
-    rng = exam.random("generation", longer)
-    model = exam.models[0]
-    settings = exam.settings(model, rng)
-    weights = exam.port.fitted(settings, normal_weights(settings, rng))
-    length = settings.block_size + 3 if longer else 2
-    prompt = tokens(rng, (1, length), 2, settings.vocab_size)
-    text = _generated(exam, settings, weights, prompt, _NEW, _COLD)
-    expected = say("the prompt, then {n} times the likeliest token", n=_NEW)
-    if not bool((text[:, :length] == prompt).all()):
-        return Verdict.of(False, expected, say("the prompt itself comes back changed"))
-    windows = [text[:, max(0, end - settings.block_size) : end] for end in range(length, length + _NEW)]
-    for i, logits in enumerate(exam.port.logits(settings, weights, windows)):
-        last, drawn = logits[0, -1], int(text[0, length + i])
-        if float(last.max() - last[drawn]) > 30 * _COLD:
-            return Verdict.of(False, expected, say("new token {n} is not the likeliest", n=i + 1))
-    return Verdict.of(True, expected, say("as expected"))
+_HINT = say("model.eval(), idx[:, -block_size:], logits[:, -1] / temperature, softmax, torch.multinomial, torch.cat")
 
 
 @check(
@@ -60,44 +31,126 @@ def likeliest_when_cold(exam: Exam, longer: bool) -> Verdict:
     say("The temperature"),
     say("Logits are divided by the temperature before the softmax."),
     _HINT,
-    each=once(say("{n} draws", n=_DRAWS)),
+    each=once(say("several temperatures"), "temperature"),
     needs=("generate",),
 )
-def drawn_at_the_temperature(exam: Exam) -> Verdict:
-    """A model whose logits do not depend on the input: the draws must have the softmax's mean log-probability."""
-    rng = exam.random("generation", "temperature")
-    settings = exam.settings(exam.models[0], rng, n_layer=1, vocab_size=12)
-    temperature = 0.35 + 0.15 * float(torch.rand(1, generator=rng))
-    weights = silent(plain_norms(normal_weights(settings, rng)), range(1))
-    for name in ("wte.weight", "wpe.weight", "scale3.weight", "ln_f.weight"):
-        weights[name] = torch.zeros_like(weights[name])
-    # The final norm's bias is all that reaches the output layer: logits from 0 to 2, evenly, in a drawn order.
-    weights["scale3.bias"][0] = 1
-    evenly = torch.linspace(0, 2, settings.vocab_size, dtype=torch.float64)
-    weights["ln_f.weight"][:, 0] = evenly[torch.randperm(settings.vocab_size, generator=rng)]
-    weights = exam.port.fitted(settings, weights)
-    prompt = tokens(rng, (1, 1), 2, settings.vocab_size)
-    own = exam.port.logits(settings, weights, [prompt])[0][0, -1]
-    rows = _generated(exam, settings, weights, prompt, _DRAWS, temperature)[0, 1:]
-    log_p = torch.log_softmax(own / temperature, dim=0)
-    mean = float((log_p.exp() * log_p).sum())
-    spread = max(float((log_p.exp() * (log_p - mean) ** 2).sum()), 1e-12) ** 0.5
-    actual = float(log_p[rows].mean())
-    expected = say("mean log-probability {value} at temperature {t}", value=mean, t=temperature)
-    passed = abs(actual - mean) <= _DEVIATIONS * spread / _DRAWS**0.5
-    many = len(set(rows.tolist())) > 1
-    return Verdict.of(passed and many, expected, say("{value}", value=actual))
+@check(
+    "generation.crops",
+    say("Long contexts are cropped"),
+    say("The model sees the last block_size tokens, no more."),
+    _HINT,
+    each=once(say("a prompt longer than the block"), "crops"),
+    needs=("generate",),
+)
+@check(
+    "generation.continues",
+    say("The prompt is continued"),
+    say("The next token is drawn from the softmax of the last position's logits in eval mode, then appended."),
+    _HINT,
+    each=once(say("a short prompt"), "continues"),
+    needs=("generate",),
+)
+def generated(exam: Exam, what: str) -> Verdict:
+    rng = exam.random("generation", what)
+    model = next((model for model in exam.models if _known(exam, model)), exam.models[0])
+    settings = exam.settings(model, rng, dropout=0.3 if _masks_known(exam, model) else 0.0)
+    weights = normal_weights(settings, rng)
+    logits = _logits(exam, settings, weights)
+    expected = say("drawn from softmax(logits / temperature) of the last {n} tokens", n=settings.block_size)
+    texts = []
+    for _ in range(_CALLS):
+        start, new = (settings.block_size + 3, 6) if what == "crops" else (2, settings.block_size - 2)
+        temperature = float(torch.empty(()).uniform_(*((0.3, 1.7) if what == "temperature" else (0.7, 0.9)),
+                                                     generator=rng))  # fmt: skip
+        prompt = torch.randint(0, settings.vocab_size, (1, start), generator=rng)
+        texts.append(_drawn(exam, settings, weights, prompt, new, temperature, rng))
+        if not bool((texts[-1].text[:, :start] == prompt).all()):
+            return Verdict.of(False, expected, say("the prompt itself comes back changed"))
+    if not _moved(texts, logits, settings.block_size):
+        return Verdict(Outcome.NO_EFFECT, expected, say("the tokens before change nothing in the logits"))
+    sampler = nearest(texts, logits, settings.block_size)
+    if sampler is not None:
+        return Verdict.of(sampler is R, expected, sampler.words)
+    return _by_chance(exam, what, settings, weights, logits, rng)
 
 
-def _generated(
-    exam: Exam, settings: ModelSettings, weights: Weights, prompt: Tensor, new: int, temperature: float
-) -> Tensor:
+def _known(exam: Exam, model: ModelName) -> bool:
+    try:
+        return exam.diagnosis(model).explained
+    except AnswerError as failed:
+        if failed.fatal:
+            raise
+        return False
+
+
+def _masks_known(exam: Exam, model: ModelName) -> bool:
+    """Whether with dropout, too, the reference is the port: so that train mode shows."""
+    if not _known(exam, model):
+        return False
+    try:
+        return exam.dropping(model).known
+    except AnswerError as failed:
+        if failed.fatal:
+            raise
+        return False
+
+
+def _logits(exam: Exam, settings: ModelSettings, weights: Weights) -> Logits:
+    diagnosis = exam.diagnosis(settings.model)
+    algebra = exam.dropping(settings.model).algebra if settings.dropout else diagnosis.algebra
+
+    def of_reference(x: Tensor, train: bool) -> Tensor:
+        return forward(algebra, settings, weights, x, train)[0, -1]
+
+    def of_port(x: Tensor, train: bool) -> Tensor:
+        return exam.port.logits(settings, weights, [x], train=train)[0][0, -1]
+
+    return of_reference if diagnosis.explained else of_port
+
+
+def _moved(texts: list[Drawn], logits: Logits, block_size: int) -> bool:
+    one, two = (logits(windows(drawn, block_size)[0], False) for drawn in texts[:2])
+    return float((one - two).std()) > _ALIVE * float(one.std()) > 0
+
+
+def _by_chance(
+    exam: Exam, what: str, settings: ModelSettings, weights: Weights, logits: Logits, rng: torch.Generator
+) -> Verdict:
+    """Another way of drawing: near temperature 0 the likeliest token, else in the long run what R draws."""
+    if what == "temperature":
+        temperature = 0.5 + 0.2 * float(torch.rand(1, generator=rng))
+        prompt = torch.randint(0, settings.vocab_size, (1, 2), generator=rng)
+        drawn = _drawn(exam, settings, weights, prompt, _MANY, temperature, rng)
+        score = max(surprise(drawn, logits, settings.block_size), key=abs)
+        expected = say("log-probabilities as they are at temperature {t:.2f}", t=temperature)
+        actual = say("they lie {score:.1f} standard errors away", score=score)
+        return Verdict.of(abs(score) <= _DEVIATIONS, expected, actual)
+    start, new = (settings.block_size + 3, 6) if what == "crops" else (2, settings.block_size - 2)
+    prompt = torch.randint(0, settings.vocab_size, (1, start), generator=rng)
+    drawn = _drawn(exam, settings, weights, prompt, new, _COLD, rng)
+    wrong = cold(drawn, logits, settings.block_size, 30 * _COLD)
+    expected = say("the prompt, then {n} times the likeliest token, near temperature 0", n=new)
+    actual = say("as expected") if wrong is None else say("new token {n} is not the likeliest", n=wrong)
+    return Verdict.of(wrong is None, expected, actual)
+
+
+def _drawn(
+    exam: Exam,
+    settings: ModelSettings,
+    weights: Weights,
+    prompt: Tensor,
+    new: int,
+    temperature: float,
+    rng: torch.Generator,
+) -> Drawn:
+    seed = int(torch.randint(1 << 30, (1,), generator=rng))
     request = exam.port.request("generate", settings) | {
-        "seed": 5,
+        "seed": seed,
         "max_new_tokens": new,
         "temperature": temperature,
         "block_size": settings.block_size,
     }
+    start = prompt.shape[1]
     tensors = exam.port.own_weights(settings, weights) | {"idx": prompt}
-    rows = exam.port.session.ask(request, tensors, {"idx": (1, prompt.shape[1] + new)})["idx"].to(torch.int64)
-    return rows.clamp(0, settings.vocab_size - 1)
+    rows = exam.port.session.ask(request, tensors, {"idx": (1, start + new)})["idx"].to(torch.int64)
+    return Drawn(rows.clamp(0, settings.vocab_size - 1), start, seed, temperature)

@@ -1,4 +1,8 @@
-"""vocabulary and ids: Encoder and Decoder, with R's ids, which count from 1."""
+"""vocabulary and ids: Encoder and Decoder, with R's ids, which count from 1.
+
+Each is asked several times about other drawn texts, with questions to the other one in between: what was asked last
+answers nothing.
+"""
 
 import torch
 
@@ -9,15 +13,21 @@ from pygpt.output.messages import say
 from pygpt.vocabulary import PAD
 
 _LETTERS = "\n !,.:;?'-ABCDEFGHIKLMabcdefghijklmnopqrstuvwxyzãçéõ"
+_TEXTS, _LENGTH, _SINGLE = 3, 40, 8
 
 
-def _drawn(exam: Exam) -> tuple[list[str], list[str], list[int]]:
-    """A vocabulary in an order of its own, the characters of a text, and their ids as R counts them."""
-    rng = exam.random("vocabulary")
-    order = torch.randperm(len(_LETTERS), generator=rng).tolist()
-    vocabulary = [PAD, *(_LETTERS[i] for i in order)]
-    ids = torch.randint(2, len(vocabulary) + 1, (40,), generator=rng).tolist()
-    return vocabulary, [vocabulary[i - 1] for i in ids], ids
+def _vocabulary(rng: torch.Generator) -> list[str]:
+    """In an order of its own."""
+    return [PAD, *(_LETTERS[i] for i in torch.randperm(len(_LETTERS), generator=rng).tolist())]
+
+
+def _ids(vocabulary: list[str], rng: torch.Generator) -> list[int]:
+    """Of a text, as R counts them."""
+    return [int(i) for i in torch.randint(2, len(vocabulary) + 1, (_LENGTH,), generator=rng).tolist()]
+
+
+def _text(vocabulary: list[str], ids: list[int]) -> list[str]:
+    return [vocabulary[i - 1] for i in ids]
 
 
 @check(
@@ -29,11 +39,17 @@ def _drawn(exam: Exam) -> tuple[list[str], list[str], list[int]]:
     needs=("Encoder",),
 )
 def encoded(exam: Exam) -> Verdict:
-    vocabulary, characters, ids = _drawn(exam)
-    own = _ask_ids(exam, vocabulary, characters)
-    first = " ".join(map(repr, characters[:4]))
-    expected, actual = (say("{c}: {ids} …", c=first, ids=str(some[:4])) for some in (ids, own))
-    return Verdict.of(own == ids, expected, actual)
+    rng = exam.random("vocabulary", "encode")
+    for _ in range(_TEXTS):
+        vocabulary = _vocabulary(rng)
+        ids = _ids(vocabulary, rng)
+        characters = _text(vocabulary, ids)
+        own = _ask_ids(exam, vocabulary, characters)
+        first = " ".join(map(repr, characters[:4]))
+        expected, actual = (say("{c}: {ids} …", c=first, ids=str(some[:4])) for some in (ids, own))
+        if own != ids:
+            return Verdict.of(False, expected, actual)
+    return Verdict.of(True, expected, actual)
 
 
 @check(
@@ -45,8 +61,16 @@ def encoded(exam: Exam) -> Verdict:
     needs=("Decoder",),
 )
 def decoded(exam: Exam) -> Verdict:
-    vocabulary, characters, ids = _drawn(exam)
-    return _same_text(_ask_text(exam, vocabulary, ids), characters)
+    rng = exam.random("vocabulary", "decode")
+    for _ in range(_TEXTS):
+        vocabulary = _vocabulary(rng)
+        ids, others = _ids(vocabulary, rng), _ids(vocabulary, rng)
+        if "Encoder" in exam.port.session.parts:
+            _ask_ids(exam, vocabulary, _text(vocabulary, others))
+        verdict = _same_text(_ask_text(exam, vocabulary, ids), _text(vocabulary, ids))
+        if not verdict.passed:
+            break
+    return verdict
 
 
 @check(
@@ -58,11 +82,22 @@ def decoded(exam: Exam) -> Verdict:
     needs=("Encoder", "Decoder"),
 )
 def returned(exam: Exam) -> Verdict:
-    vocabulary, characters, _ = _drawn(exam)
-    ids = _ask_ids(exam, vocabulary, characters)
-    if len(set(ids)) != len(set(characters)):
+    """The ids of single characters, composed to a text that was never encoded, must decode to it."""
+    rng = exam.random("vocabulary", "round trip")
+    vocabulary = _vocabulary(rng)
+    order = torch.randperm(len(_LETTERS), generator=rng)[:_SINGLE].tolist()
+    id_of = {_LETTERS[i]: _ask_ids(exam, vocabulary, [_LETTERS[i]])[0] for i in order}
+    if len(set(id_of.values())) != len(id_of):
         return Verdict.of(False, say("an id of its own for each character"), say("ids are shared or missing"))
-    return _same_text(_ask_text(exam, vocabulary, ids), characters)
+    for _ in range(_TEXTS):
+        one, two = ([_LETTERS[order[i]] for i in torch.randint(_SINGLE, (_LENGTH,), generator=rng)] for _ in range(2))
+        if _ask_ids(exam, vocabulary, one) != [id_of[c] for c in one]:
+            other = say("another id for it within a text")
+            return Verdict.of(False, say("an id of its own for each character"), other)
+        verdict = _same_text(_ask_text(exam, vocabulary, [id_of[c] for c in two]), two)
+        if not verdict.passed:
+            break
+    return verdict
 
 
 def _same_text(own: str, characters: list[str]) -> Verdict:

@@ -209,22 +209,24 @@ class _Served:
             answer |= self._gradients(model, "g")
         return answer
 
-    def on_loss(self, _request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
-        return {"loss": _tensor(self.torch, self.module.loss(tensors["logits"], tensors["y"]))}
+    def on_loss(self, request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
+        logits = tensors["logits"].requires_grad_(request["gradient"])
+        loss = self.module.loss(logits, tensors["y"])
+        if not request["gradient"]:
+            return {"loss": _tensor(self.torch, loss)}
+        loss.backward()
+        return {"gradient": _tensor(self.torch, logits.grad)}
 
     def on_train(self, request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
+        """The parameters before the first step (w0) and after each. Nothing is done for `train_step`."""
         model = self._model(request, tensors)
         model.train()
         optimizer = self.module.make_optimizer(model, request["lr"])
-        answer: dict[str, Any] = {}
+        answer = self._parameters(model, "w0")
+        self.torch.manual_seed(request["seed"])
         for step in range(request["steps"]):
-            x, y = tensors[f"x.{step}"], tensors[f"y.{step}"]
-            model.zero_grad()
-            self._loss(model(x.clone()), y.clone()).backward()
-            answer |= self._gradients(model, f"g{step}")
-            model.zero_grad()
-            self.module.train_step(model, optimizer, x, y)
-            answer |= {f"w{step}.{n}": p.detach().clone() for n, p in self.parameters.named(model).items()}
+            self.module.train_step(model, optimizer, tensors[f"x.{step}"], tensors[f"y.{step}"])
+            answer |= self._parameters(model, f"w{step + 1}")
         return answer
 
     def on_encode(self, request: dict[str, Any], _tensors: dict[str, Any]) -> dict[str, Any]:
@@ -237,6 +239,7 @@ class _Served:
 
     def on_generate(self, request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
         model = self._model(request, tensors)
+        model.train()  # as training leaves it: R's Generate_Text_Base calls eval() itself
         self.torch.manual_seed(request["seed"])
         rows = self.module.generate(
             model, tensors["idx"], request["max_new_tokens"], request["temperature"], request["block_size"]
@@ -275,10 +278,8 @@ class _Served:
         model.zero_grad()
         return model
 
-    def _loss(self, logits: Any, y: Any) -> Any:
-        if callable(getattr(self.module, "loss", None)):
-            return self.module.loss(logits, y)
-        return self.torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), y.reshape(-1))
+    def _parameters(self, model: Any, prefix: str) -> dict[str, Any]:
+        return {f"{prefix}.{n}": p.detach().clone() for n, p in self.parameters.named(model).items()}
 
     def _gradients(self, model: Any, prefix: str) -> dict[str, Any]:
         zeros = self.torch.zeros_like

@@ -43,7 +43,6 @@ class Port:
     session: Session
     _built: dict[ModelSettings, Built | AnswerError] = field(default_factory=dict)
     _claimed: dict[ModelSettings, tuple[dict[str, Shape], dict[str, str]] | AnswerError] = field(default_factory=dict)
-    """What a model lacks of R's, and has beside it, once it was built; numbers left out."""
     _guess: dict[ModelName, int] = field(default_factory=dict)
     """Which of the assignments that fit was the right one last time: models are alike at all sizes."""
 

@@ -57,22 +57,27 @@ def generated(exam: Exam, what: str) -> Verdict:
     settings = exam.settings(model, rng, dropout=0.3 if _masks_known(exam, model) else 0.0)
     weights = normal_weights(settings, rng)
     logits = _logits(exam, settings, weights)
-    expected = say("drawn from softmax(logits / temperature) of the last {n} tokens", n=settings.block_size)
+    expected = say("drawn from softmax(logits / temperature) of the last {n} tokens", n=_window(settings))
     texts = []
     for _ in range(_CALLS):
-        start, new = (settings.block_size + 3, 6) if what == "crops" else (2, settings.block_size - 2)
+        start, new = (_window(settings) + 3, 6) if what == "crops" else (2, _window(settings) - 2)
         temperature = float(torch.empty(()).uniform_(*((0.3, 1.7) if what == "temperature" else (0.7, 0.9)),
                                                      generator=rng))  # fmt: skip
         prompt = torch.randint(0, settings.vocab_size, (1, start), generator=rng)
         texts.append(_drawn(exam, settings, weights, prompt, new, temperature, rng))
         if not bool((texts[-1].text[:, :start] == prompt).all()):
             return Verdict.of(False, expected, say("the prompt itself comes back changed"))
-    if not _moved(texts, logits, settings.block_size):
+    if not _moved(texts, logits, _window(settings)):
         return Verdict(Outcome.NO_EFFECT, expected, say("the tokens before change nothing in the logits"))
-    sampler = nearest(texts, logits, settings.block_size)
+    sampler = nearest(texts, logits, _window(settings))
     if sampler is not None:
         return Verdict.of(sampler is R, expected, sampler.words)
     return _by_chance(exam, what, settings, weights, logits, rng)
+
+
+def _window(settings: ModelSettings) -> int:
+    """What `generate` is told to crop to: one short of the block, whose last position has been asked about."""
+    return settings.block_size - 1
 
 
 def _known(exam: Exam, model: ModelName) -> bool:
@@ -122,14 +127,14 @@ def _by_chance(
         temperature = 0.5 + 0.2 * float(torch.rand(1, generator=rng))
         prompt = torch.randint(0, settings.vocab_size, (1, 2), generator=rng)
         drawn = _drawn(exam, settings, weights, prompt, _MANY, temperature, rng)
-        score = max(surprise(drawn, logits, settings.block_size), key=abs)
+        score = max(surprise(drawn, logits, _window(settings)), key=abs)
         expected = say("log-probabilities as they are at temperature {t:.2f}", t=temperature)
         actual = say("they lie {score:.1f} standard errors away", score=score)
         return Verdict.of(abs(score) <= _DEVIATIONS, expected, actual)
-    start, new = (settings.block_size + 3, 6) if what == "crops" else (2, settings.block_size - 2)
+    start, new = (_window(settings) + 3, 6) if what == "crops" else (2, _window(settings) - 2)
     prompt = torch.randint(0, settings.vocab_size, (1, start), generator=rng)
     drawn = _drawn(exam, settings, weights, prompt, new, _COLD, rng)
-    wrong = cold(drawn, logits, settings.block_size, 30 * _COLD)
+    wrong = cold(drawn, logits, _window(settings), 30 * _COLD)
     expected = say("the prompt, then {n} times the likeliest token, near temperature 0", n=new)
     actual = say("as expected") if wrong is None else say("new token {n} is not the likeliest", n=wrong)
     return Verdict.of(wrong is None, expected, actual)
@@ -149,7 +154,7 @@ def _drawn(
         "seed": seed,
         "max_new_tokens": new,
         "temperature": temperature,
-        "block_size": settings.block_size,
+        "block_size": _window(settings),
     }
     start = prompt.shape[1]
     tensors = exam.port.own_weights(settings, weights) | {"idx": prompt}

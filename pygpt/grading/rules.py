@@ -121,16 +121,15 @@ RULES = (
 )  # fmt: skip
 
 
-def rules(scales: Mapping[float, Message]) -> Iterator[tuple[Rule, ...]]:
-    """R's rule, then one thing otherwise, then two.
+def rules(scales: Mapping[float, Message]) -> Iterator[Rule]:
+    """R's rule with one thing otherwise, then with two.
 
     Args:
         scales: what the loss may be multiplied by, for sizes of this batch.
     """
-    yield (R,)
     single = [*RULES, *(_later(words, loss_scale=scale) for scale, words in scales.items())]
-    yield tuple(single)
-    yield tuple(_both(a, b) for a, b in combinations(single, 2) if not {*a.differs()} & {*b.differs()})
+    yield from single
+    yield from (_both(a, b) for a, b in combinations(single, 2) if not {*a.differs()} & {*b.differs()})
 
 
 def _both(a: Rule, b: Rule) -> Rule:
@@ -142,23 +141,23 @@ def nearest(
     steps: Sequence[Step], lr: float, tolerance: float, scales: Mapping[float, Message]
 ) -> tuple[Rule | None, Departure | None]:
     """The simplest rule that gives every update, None if none does; and where the updates leave R's rule."""
-    departure: Departure | None = None
-    for some in rules(scales):
-        replays = [_Replay(rule, steps, lr) for rule in some]
-        for number, step in enumerate(steps, start=1):
-            kept = []
-            for replay in replays:
-                parameter, size = replay.taken(step)
-                if size <= tolerance:
-                    kept.append(replay)
-                elif replay.rule is R:
-                    departure = Departure(number, parameter, size)
-            replays = kept
-            if not replays:
-                break
-        if replays:
-            return replays[0].rule, departure
+    _, departure = _follows(R, steps, lr, tolerance)
+    if departure is None:
+        return R, None
+    for rule in rules(scales):
+        if _follows(rule, steps, lr, tolerance)[0]:
+            return rule, departure
     return None, departure
+
+
+def _follows(rule: Rule, steps: Sequence[Step], lr: float, tolerance: float) -> tuple[bool, Departure | None]:
+    """Whether every update is the rule's, and where the first is not."""
+    replay = _Replay(rule, steps, lr)
+    for number, step in enumerate(steps, start=1):
+        parameter, size = replay.taken(step)
+        if size > tolerance:
+            return False, Departure(number, parameter, size)
+    return True, None
 
 
 class _Replay:

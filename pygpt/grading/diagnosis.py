@@ -9,6 +9,7 @@ of no reference but by a change that costs its points.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TypeVar
 
 import torch
@@ -65,6 +66,8 @@ class Diagnosis:
         changes: what it does otherwise than R, as far as it is known.
         explained: whether these changes give its logits exactly, on every question.
         algebra: R's algebra with these changes.
+        in_training: the algebra in train mode, without dropout; None where none is known. Another one than `algebra` if
+            the model looks at its mode for more than dropout.
         gap: from R, on the first question where it shows; None where it is R's.
         problem: why a question had no answer.
         right: where no change explains it, the places that are R's, or R's with these changes, when they alone act.
@@ -74,9 +77,15 @@ class Diagnosis:
     changes: tuple[Change, ...]
     explained: bool
     algebra: Algebra
+    in_training: Algebra | None
     gap: Gap | None
     problem: Message | None
     right: frozenset[Place] = frozenset()
+
+    @property
+    def trained(self) -> Algebra:
+        """What training is held against: `in_training` where it is known."""
+        return self.in_training or self.algebra
 
     @property
     def wrong_parts(self) -> int:
@@ -107,14 +116,24 @@ def diagnose(port: Port, model: ModelName, draw: Draw, rng: torch.Generator, tol
     lacking = {name for q in asked for name in _lacking(port, q.settings)}
     for changes, algebra in explanations(model, lacking):
         if all(_explains(algebra, q, tolerance) for q in asked):
-            return Diagnosis(model, changes, True, algebra, gap, problem if changes else None)
-    return _part_by_part(port, Diagnosis(model, (), False, R, gap, problem), draw, rng, tolerance)
+            in_training = _in_training(port, algebra, draw(model, rng), lacking, rng, tolerance)
+            return Diagnosis(model, changes, True, algebra, in_training, gap, problem if changes else None)
+    return _part_by_part(port, Diagnosis(model, (), False, R, R, gap, problem), draw, rng, tolerance)
 
 
-def _answered(port: Port, question: Question) -> Question:
+def _in_training(
+    port: Port, algebra: Algebra, settings: ModelSettings, lacking: set[str], rng: torch.Generator, tolerance: float
+) -> Algebra | None:
+    rows = _rows(settings, 2, settings.block_size - 1, rng)
+    asked = _answered(port, Question(settings, normal_weights(settings, rng), rows), train=True)
+    known = (other for _, other in explanations(settings.model, lacking, most=1))
+    return next((a for a in chain([algebra], known) if _explains(a, asked, tolerance)), None)
+
+
+def _answered(port: Port, question: Question, train: bool = False) -> Question:
     settings, rows = question.settings, question.rows
     try:
-        (answer,) = port.logits(settings, question.weights, [rows])
+        (answer,) = port.logits(settings, question.weights, [rows], train=train)
     except AnswerError as failed:
         if failed.fatal:
             raise
@@ -151,7 +170,7 @@ def _part_by_part(port: Port, whole: Diagnosis, draw: Draw, rng: torch.Generator
             has = not any(name.startswith(f"{place[1]}.{place[0]}.") for name in lacking)
             if has and _explains(algebra, answers[place], tolerance):
                 right.add(place)
-        return replace(whole, changes=changes, algebra=algebra, right=frozenset(right))
+        return replace(whole, changes=changes, algebra=algebra, in_training=algebra, right=frozenset(right))
     return whole
 
 

@@ -160,7 +160,7 @@ def _variants(diagnosis: Diagnosis) -> Iterator[tuple[tuple[Drop, ...], Algebra]
         if len({drop.check for drop in drops}) < len(drops):
             continue
         for by_head in (False, True) if "dropout.attention" in places_of(diagnosis) else (False,):
-            yield drops, _with(diagnosis.algebra, drops).changed(head_by_head=by_head)
+            yield drops, _with(diagnosis.trained, drops).changed(head_by_head=by_head)
 
 
 def _rate_of(drop: Drop) -> str:
@@ -185,9 +185,9 @@ def _with(algebra: Algebra, drops: tuple[Drop, ...]) -> Algebra:
 def places_of(diagnosis: Diagnosis) -> list[str]:
     """The checks of the places that a model has."""
     has = {"dropout.embedding"}
-    if diagnosis.model == "gpt" and diagnosis.algebra.attention != "none":
+    if diagnosis.model == "gpt" and diagnosis.trained.attention != "none":
         has.add("dropout.attention")
-    if diagnosis.algebra.ffn != "none":
+    if diagnosis.trained.ffn != "none":
         has.add("dropout.ffn")
     return [check for check in PLACES if check in has]
 
@@ -218,7 +218,7 @@ def _by_moments(
     def distance(algebra: Algebra, rows: int) -> float:
         return _distance(own, seen(_reference(algebra, (settings, narrow, x[:rows], _whole(rng)))))
 
-    best = _Near(distance(diagnosis.algebra, _ROWS), (), diagnosis.algebra)
+    best = _Near(distance(diagnosis.trained, _ROWS), (), diagnosis.trained)
     for count in (1, 2, 3):
         if best.distance <= _NOISE:
             break
@@ -277,7 +277,7 @@ def _by_places(
         exactly = place in diagnosis.right and _exactly(port, diagnosis, settings, alone, rng, tolerance)
         if exactly or _drops_at_all(port, settings, alone, silenced, rng):
             right.add(check)
-    return Dropping((), diagnosis.algebra, False, False, right=frozenset(right))
+    return Dropping((), diagnosis.trained, False, False, right=frozenset(right))
 
 
 def _exactly(
@@ -289,7 +289,7 @@ def _exactly(
     tolerance: float,
 ) -> bool:
     asked, answer, _ = _answered(port, settings, weights, rng)
-    by_head = (diagnosis.algebra.changed(head_by_head=some) for some in (False, True))
+    by_head = (diagnosis.trained.changed(head_by_head=some) for some in (False, True))
     return any(gap(_reference(algebra, asked), answer, tolerance) is None for algebra in by_head)
 
 

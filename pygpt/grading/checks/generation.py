@@ -103,10 +103,11 @@ def _masks_known(exam: Exam, model: ModelName) -> bool:
 
 def _logits(exam: Exam, settings: ModelSettings, weights: Weights) -> Logits:
     diagnosis = exam.diagnosis(settings.model)
-    algebra = exam.dropping(settings.model).algebra if settings.dropout else diagnosis.algebra
+    trained = exam.dropping(settings.model).algebra if settings.dropout else diagnosis.trained
+    evaluated = diagnosis.algebra.changed(drop=trained.drop, rates=trained.rates, in_eval=trained.in_eval)
 
     def of_reference(x: Tensor, train: bool) -> Tensor:
-        return forward(algebra, settings, weights, x, train)[0, -1]
+        return forward(trained if train else evaluated, settings, weights, x, train)[0, -1]
 
     def of_port(x: Tensor, train: bool) -> Tensor:
         return exam.port.logits(settings, weights, [x], train=train)[0][0, -1]

@@ -40,7 +40,7 @@ def flows_back(exam: Exam, model: ModelName) -> Verdict:
     # Rows 0 and 1 are left out: which of them has no gradient is the padding row's check.
     x, y = (tokens(rng, (2, settings.block_size - 1), 2, settings.vocab_size) for _ in range(2))
     right = {name: w.clone().requires_grad_() for name, w in weights.items()}
-    logits = forward(diagnosis.algebra, settings, right, x)
+    logits = forward(diagnosis.trained, settings, right, x)
     cotangent = logits.detach().softmax(-1) - functional.one_hot(y, settings.vocab_size)
     (logits * cotangent).sum().backward()  # type: ignore[no-untyped-call]
     own = exam.port.gradients(settings, weights, x, cotangent)

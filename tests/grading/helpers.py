@@ -82,7 +82,7 @@ def examined(source: str, *stages: str, seed: int = SEED, rubric: Rubric | None 
             Session(staged_path, rubric.limits, False) as session,
         ):
             session.load()
-            exam = Exam(Port(session), Port(session), rubric, seed)
+            exam = Exam(Port(session), rubric, seed)
             for check in CHECKS:
                 if check.id.startswith(stages):
                     exam.run(check)

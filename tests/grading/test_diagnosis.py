@@ -38,7 +38,9 @@ class FakePort:
     def built(self, _settings: ModelSettings) -> SimpleNamespace:
         return SimpleNamespace(carried=SimpleNamespace(missing=self.lacking, tied={}))
 
-    def logits(self, settings: ModelSettings, weights: Weights, inputs: Sequence[Tensor]) -> list[Tensor]:
+    def logits(
+        self, settings: ModelSettings, weights: Weights, inputs: Sequence[Tensor], train: bool = False
+    ) -> list[Tensor]:
         try:
             return [self.answer(settings, weights, rows).float().double() for rows in inputs]
         except IndexError as error:

@@ -51,8 +51,8 @@ MUTANTS: dict[str, tuple[str, list[tuple[str, str]], set[str], float, float]] = 
             ("self.FFN[j](self.scale2[j](h))" + _NO_ATTN, "self.FFN[j](self.scale1[j](h))" + _NO_ATTN),
         ],
         {"forward.norm_places"},
-        2.5,
-        2.8,
+        2,
+        2,
     ),
     "post_norm": (
         "correct",

@@ -184,7 +184,7 @@ def _batches(settings: ModelSettings, steps: int, rng: torch.Generator) -> list[
     for _ in range(steps):
         row = tokens(rng, (_BATCH, 1), 2, settings.vocab_size)
         rows = [row]
-        for _ in range(settings.block_size):
+        for _ in range(settings.block_size - 1):
             row = follows[row - 2]
             rows.append(row)
         window = torch.cat(rows, dim=1)

@@ -15,28 +15,16 @@ from torch import Tensor
 from pygpt.grading.algebra import Algebra, forward
 from pygpt.grading.diagnosis import BASE, Diagnosis, gap, silent_but
 from pygpt.grading.drawn import normal_weights
+from pygpt.grading.drops import DROPS, PLACES, Drop
 from pygpt.grading.isolation.session import AnswerError
 from pygpt.grading.port import BLOCK_PARTS, Port, Weights
-from pygpt.output.messages import Message, say
+from pygpt.output.messages import Message
 from pygpt.settings import ModelSettings
 
-PLACES = {"dropout.embedding": "embedding", "dropout.attention": "weights", "dropout.ffn": "ffn"}
-"""Where R drops values, by the check of each place."""
 _ROWS, _LENGTH, _DIRECTIONS = 5000, 3, 200
 # Mean square of standard scores: seen from 0.8 to 1.3 where nothing differs, from 3 on where something does.
 _NOISE = 2.0
 _ALIVE = 1e-3
-
-
-@dataclass(frozen=True)
-class Drop:
-    """One thing that is dropped otherwise than in R."""
-
-    check: str
-    words: Message
-    places: frozenset[str]
-    """What is dropped in place of the check's own place."""
-    rates: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -61,43 +49,6 @@ class Dropping:
 
 
 _Question = tuple[ModelSettings, Weights, Tensor, int]
-
-
-def _drop(check: str, words: Message, *places: str, **rates: str) -> Drop:
-    return Drop(f"dropout.{check}", words, frozenset(place.replace("_", " ") for place in places),
-                frozenset(rates.items()))  # fmt: skip
-
-
-def _at_other_rates(check: str, place: str) -> Iterator[Drop]:
-    for rate in ("p / 2", "2 p", "1 - p"):
-        words = say("{place}: dropped at the rate {rate}, not p", place=_NAMES[place], rate=rate)
-        yield _drop(check, words, place, **{place: rate})
-    for always in (0.1, 0.2, 0.5):
-        words = say("{place}: dropped at the rate {rate:g}, whatever p is", place=_NAMES[place], rate=always)
-        yield _drop(check, words, place, **{place: str(always)})
-
-
-_NAMES = {
-    "embedding": say("embedding"),
-    "weights": say("attention weights"),
-    "ffn": say("feed-forward part"),
-}
-DROPS = (
-    _drop("embedding", say("nothing is dropped of the embedding")),
-    _drop("embedding", say("the token's row alone is dropped, not its sum with the position"), "token"),
-    *_at_other_rates("embedding", "embedding"),
-    _drop("attention", say("no attention weights are dropped")),
-    _drop("attention", say("scores are dropped before the softmax, not weights after it"), "before_softmax"),
-    _drop("attention", say("the attention's output is dropped, not its weights"), "attention"),
-    _drop("attention", say("the attention's output is dropped as well as its weights"), "weights", "attention"),
-    *_at_other_rates("attention", "weights"),
-    _drop("ffn", say("nothing is dropped of the feed-forward part")),
-    _drop("ffn", say("values inside the feed-forward part are dropped, not its output"), "inside_ffn"),
-    _drop("ffn", say("values inside the feed-forward part are dropped as well as its output"), "inside_ffn", "ffn"),
-    _drop("ffn", say("the sum after the feed-forward part is dropped, not what is added"), "sum"),
-    _drop("ffn", say("the sum after the feed-forward part is dropped as well as what is added"), "sum", "ffn"),
-    *_at_other_rates("ffn", "ffn"),
-)
 
 
 def dropping_of(

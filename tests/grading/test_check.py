@@ -77,7 +77,8 @@ def test_a_check_reads_only_those_that_it_follows(registered: dict[str, Check]) 
         ("forward.py", '"forward.whole"', '"forward.hwole"', "a change costs forward.whole: there is no such check"),
         ("forward.py", 'needs=("GPT"', 'needs=("GTP"', "unknown part"),
         ("dropout.py", '"dropout.eval"', '"droput.eval"', "unknown stage"),
-        ("training.py", '"training.loss"', '"training.lost"', "rubric.toml and the checks differ in training.los"),
+        ("training.py", '"training.loss"', '"training.lost"', "follows training.loss: there is no such check"),
+        ("vocabulary.py", '"vocabulary.encode"', '"vocabulary.enc"', "rubric.toml and the checks differ in vocabulary"),
         ("rubric.toml", '"forward.head"', '"forward.haed"', "rubric.toml and the checks differ in forward.ha"),
     ],
 )

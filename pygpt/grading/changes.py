@@ -121,6 +121,13 @@ CHANGES = (
 )  # fmt: skip
 
 
+def changed_masks(algebra: Algebra) -> Iterator[Algebra]:
+    """An algebra with each other mask."""
+    for change in CHANGES:
+        if change.check == "causality" or dict(change.choices).get("mask"):
+            yield algebra.changed(**dict(change.choices))
+
+
 def algebra_of(changes: tuple[Change, ...]) -> Algebra | None:
     """R's algebra with these changes; None where two of them say different things of one choice."""
     choices: dict[str, object] = {}

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from pygpt.grading.algebra import Algebra, R, forward
-from pygpt.grading.changes import Change, explanations
+from pygpt.grading.changes import Change, changed_masks, explanations
 from pygpt.grading.drawn import normal_weights, silent
 from pygpt.grading.isolation.session import AnswerError
 from pygpt.grading.port import BLOCK_PARTS, Port, Weights
@@ -66,8 +66,8 @@ class Diagnosis:
         changes: what it does otherwise than R, as far as it is known.
         explained: whether these changes give its logits exactly, on every question.
         algebra: R's algebra with these changes.
-        in_training: the algebra in train mode, without dropout; None where none is known. Another one than `algebra` if
-            the model looks at its mode for more than dropout.
+        in_training: the algebra in train mode, without dropout; another one than `algebra` if the mask depends on the
+            mode, None where something else does.
         gap: from R, on the first question where it shows; None where it is R's.
         problem: why a question had no answer.
         right: where no change explains it, the places that are R's, or R's with these changes, when they alone act.
@@ -116,18 +116,18 @@ def diagnose(port: Port, model: ModelName, draw: Draw, rng: torch.Generator, tol
     lacking = {name for q in asked for name in _lacking(port, q.settings)}
     for changes, algebra in explanations(model, lacking):
         if all(_explains(algebra, q, tolerance) for q in asked):
-            in_training = _in_training(port, algebra, draw(model, rng), lacking, rng, tolerance)
+            in_training = _in_training(port, algebra, draw(model, rng), rng, tolerance)
             return Diagnosis(model, changes, True, algebra, in_training, gap, problem if changes else None)
     return _part_by_part(port, Diagnosis(model, (), False, R, R, gap, problem), draw, rng, tolerance)
 
 
 def _in_training(
-    port: Port, algebra: Algebra, settings: ModelSettings, lacking: set[str], rng: torch.Generator, tolerance: float
+    port: Port, algebra: Algebra, settings: ModelSettings, rng: torch.Generator, tolerance: float
 ) -> Algebra | None:
     rows = _rows(settings, 2, settings.block_size - 1, rng)
     asked = _answered(port, Question(settings, normal_weights(settings, rng), rows), train=True)
-    known = (other for _, other in explanations(settings.model, lacking, most=1))
-    return next((a for a in chain([algebra], known) if _explains(a, asked, tolerance)), None)
+    masks = (other for other in changed_masks(algebra) if other != algebra)
+    return next((a for a in chain([algebra], masks) if _explains(a, asked, tolerance)), None)
 
 
 def _answered(port: Port, question: Question, train: bool = False) -> Question:

@@ -77,7 +77,7 @@ def test_a_grade_can_be_run_again(tmp_path: Path) -> None:
     for report in (first, again, other):
         assert lost(report) == {}
     assert first == again
-    assert first.ladders["GPT"][0].expected != other.ladders["GPT"][0].expected
+    assert first.ladders["GPT_NoAttn"][0].expected != other.ladders["GPT_NoAttn"][0].expected
 
 
 def test_without_isolation_it_refuses(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ CASES: dict[str, tuple[list[tuple[str, str]], Outcome, str]] = {
     "no bias": ([(_SECOND, _SECOND.replace(")", ", bias=False)"))], Outcome.PAID, "FFN.0.2.bias"),
     "too many": ([("n_embd, nvoc, bias=False)", "n_embd, nvoc)")], Outcome.WRONG, "not in R: ln_f.bias"),
     "tied": ([("        self.drop0 =", "        self.ln_f.weight = self.wte.weight\n        self.drop0 =")],
-        Outcome.WRONG, "shared with another: ln_f.weight"),
+        Outcome.WRONG, "shares the token embedding's weights"),
     "too many at some sizes": ([("n_embd, nvoc, bias=False)", "n_embd, nvoc, bias=nvoc == 23)")], Outcome.WRONG,
         "not in R: ln_f.bias"),
 }  # fmt: skip

@@ -71,20 +71,6 @@ class Port:
         answer = self.session.ask(request, {}, shapes)
         return built.carried.to_r({name: answer[f"p.{i}"] for i, name in enumerate(built.names)})
 
-    def fitted(self, settings: ModelSettings, weights: Mapping[str, Tensor]) -> Weights:
-        """`weights` as the submission can hold them, so that what it lacks costs the one check that says so.
-
-        A bias that it lacks becomes zero, a norm's weight one, a tied weight the one it shares.
-        """
-        carried, fitted = self.built(settings).carried, {n: w.float().double() for n, w in weights.items()}
-        for name in carried.missing:
-            fitted[name] = torch.ones_like(fitted[name]) if name.startswith("scale") else torch.zeros_like(fitted[name])
-            if name.endswith("bias"):
-                fitted[name] = torch.zeros_like(fitted[name])
-        for name, other in carried.tied.items():
-            fitted[name] = fitted[other]
-        return fitted
-
     def logits(
         self,
         settings: ModelSettings,

@@ -33,7 +33,7 @@ def r_torch(r: RSession) -> RSession:
 
 @pytest.fixture
 def without_r(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """For one test no R is to be found."""
+    """For one test there is no R."""
     monkeypatch.delenv("R_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
 

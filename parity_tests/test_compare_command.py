@@ -1,18 +1,24 @@
 """`parity compare`, its reports, and what a first divergence is said to mean."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from click.testing import CliRunner, Result
 
+from pygpt.checkpoints import open_run
 from pygpt.commands import main
-from pygpt.models import GPT, build_model
+from pygpt.files import shipped
+from pygpt.models import build_model
 from pygpt.parity import compare
 from pygpt.parity.explanation import explain
 from pygpt.parity.html import report_html
+from pygpt.parity.ladder import Task, climb
 from pygpt.parity.report import Report, report_text
+from pygpt.r.errors import RDiedError
+from pygpt.r.process import run_script
 from pygpt.r.session import RSession
 from pygpt.settings import ModelSettings
 
@@ -34,15 +40,78 @@ def test_the_oracle_agrees_and_the_files_say_so(model: str, r: RSession, tmp_pat
     assert report["source"].startswith("oracle")
     page = (tmp_path / "r.html").read_text()
     assert page.count("<tr>") == len(report["quantities"]) + 1
+    assert page.count(">within<") == len(report["quantities"])
+    assert "<caption>" in page
     assert "http" not in page.replace("http-equiv", "")
 
 
-def test_a_run_is_compared_by_its_weights(r: RSession, tmp_path: Path) -> None:
+def test_a_run_is_compared_by_its_weights_and_named(r: RSession, tmp_path: Path) -> None:
     train = ["--corpus", "sample", "--share", "0.03", "--block-size", "8", "--n-embd", "8", "--max-steps", "3"]
-    assert cli("train", *train, "--padding-row", "corrected", "--out", tmp_path / "run").exit_code == 0
-    result = cli("parity", "compare", "--run", tmp_path / "run", "--steps", 2)
+    run, files = tmp_path / "run", ["--json", tmp_path / "r.json", "--html", tmp_path / "r.html"]
+    assert cli("train", *train, "--padding-row", "corrected", "--out", run).exit_code == 0
+    result = cli("parity", "compare", "--run", run, "--steps", 2, *files)
     assert result.exit_code == 0, result.output
-    assert cli("parity", "compare", "--run", tmp_path / "run", "--n-embd", 8).exit_code == 2
+    report = json.loads((tmp_path / "r.json").read_text())["checks"][0]
+    assert str(run) in report["title"]
+    assert report["facts"]["run_weights"] == str(run)
+    assert report["facts"]["padding_row"] == "corrected"
+    assert str(run) in (tmp_path / "r.html").read_text()
+    # the trained weights, not the drawn ones, are what the first quantity after the ids is made of
+    drawn = climb(Task(open_run(run).model, "corrected", steps=2))
+    trained = climb(Task.of_run(run, steps=2))
+    assert not torch.equal(drawn["act.embedding"], trained["act.embedding"])
+    assert cli("parity", "compare", "--run", run, "--n-embd", 8).exit_code == 2
+
+
+STUB = """#!{python}
+import shutil, sys
+asked = dict(zip(sys.argv[2::2], sys.argv[3::2]))
+print(*sys.argv[1:], file=open({log!r}, "a"))
+for model in [asked["--model"]] if "--model" in asked else ["gpt", "gpt_noattn"]:
+    for kind in ("tiny", "stream"):
+        made = f"{{asked['--out']}}/{{kind}}_{{model}}.safetensors"
+        shutil.copy({recordings!r} + f"/tiny_{{model}}.safetensors", made)
+"""
+
+
+@pytest.fixture
+def stub_r(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An R whose recorder copies pygpt's small recordings. Returns the file its calls are written down in."""
+    folder, log = tmp_path / "bin", tmp_path / "calls"
+    folder.mkdir()
+    recordings = str(shipped("parity_tests/recordings"))
+    for name in ("R", "Rscript"):
+        (folder / name).write_text(STUB.format(python=sys.executable, log=str(log), recordings=recordings))
+        (folder / name).chmod(0o755)
+    monkeypatch.delenv("R_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(folder))
+    return log
+
+
+@pytest.mark.parametrize("model", ["gpt", "gpt_noattn"])
+def test_r_torch_records_the_model_asked_for_and_no_file_that_is_gone_is_named(
+    model: str, stub_r: Path, tmp_path: Path
+) -> None:
+    files = ["--json", tmp_path / "r.json", "--html", tmp_path / "r.html"]
+    result = cli("parity", "compare", "--source", "torch", "--model", model, *files)
+    assert result.exit_code in (0, 1), result.output  # 1 where this processor's kernels are not the recordings'
+    (call,) = stub_r.read_text().splitlines()
+    script, *options = call.split()
+    assert Path(script).name == "record.R"
+    assert options[options.index("--model") + 1] == model
+    checks = json.loads((tmp_path / "r.json").read_text())["checks"]
+    titles = [f"R torch, live: {kind} {model}, R 4.2.2, torch 0.17.0" for kind in ("tiny", "stream")]
+    assert [check["title"] for check in checks] == titles
+    assert {check["source"] for check in checks} == {"torch"}
+    temporary = options[options.index("--out") + 1]
+    for told in (result.output, (tmp_path / "r.json").read_text(), (tmp_path / "r.html").read_text()):
+        assert temporary not in told
+        assert titles[0] in told
+
+
+def test_the_recorder_takes_a_model_and_no_other_word(r: RSession, tmp_path: Path) -> None:
+    with pytest.raises(RDiedError, match=r"record\.R: exit code 2"):
+        run_script(shipped("r_reference/record.R"), "--out", str(tmp_path), "--model", "lstm")
 
 
 @pytest.mark.parametrize("model", ["gpt_noattn"])
@@ -73,6 +142,8 @@ def test_without_r_it_says_what_to_install(command: list[str]) -> None:
         (["--source", "recorded", "--n-embd", "8"], "only --model can be chosen"),
         (["--source", "recorded", "--run", "x"], "only --model can be chosen"),
         (["--batch", "0"], "batch = 0"),
+        (["--steps", "1"], "steps = 1"),
+        (["--lr", "-1"], "lr = -1"),
         (["--n-embd", "9"], "not divisible"),
         (["--run", "nowhere"], "holds no run"),
     ],
@@ -81,6 +152,13 @@ def test_bad_requests(options: list[str], words: str) -> None:
     result = cli("parity", "compare", *options)
     assert result.exit_code == 2
     assert words in result.stderr
+
+
+def test_a_setting_of_another_kind_in_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text('lr = "quick"\n')
+    result = cli("parity", "compare", "--config", tmp_path / "settings.toml")
+    assert result.exit_code == 2
+    assert "lr = 'quick' is not a number" in result.stderr
 
 
 def divergent(*names: str, over: str) -> Report:
@@ -127,8 +205,7 @@ def test_two_models_are_compared_by_name() -> None:
     assert compare(first, second).agrees
     with torch.no_grad():
         second.FFN[1][2].bias += 1e-3
-    found = compare(first, second).first_divergence
-    assert found is not None
-    assert found.name == "init.FFN.1.2.bias"
-    assert isinstance(first, GPT)
+    divergence = compare(first, second).first_divergence
+    assert divergence is not None
+    assert divergence.name == "init.FFN.1.2.bias"
     assert not compare(first, build_model(shape)).agrees

@@ -18,14 +18,14 @@ def told(*options: str) -> tuple[int, str]:
 
 def test_where_r_is(r: RSession) -> None:
     code, text = told("--json")
-    found = json.loads(text)
+    facts = json.loads(text)
     assert code == 0
-    assert found["sources"]["oracle"] is found["sources"]["recorded"] is found["bridge"] is True
-    assert found["r"]["version"] == r.evaluate("R.version.string")
-    assert found["r"]["icu"] == r.evaluate("extSoftVersion()[['ICU']]")
-    assert found["rpy2"]["rpy2"] == "3.6.4"
-    assert len(found["python"]["kernel_fingerprint"]) == 64
-    assert all(found["r"][name] for name in ("home", "locale", "order", "blas", "lapack", "cores"))
+    assert facts["sources"]["oracle"] is facts["sources"]["recorded"] is facts["bridge"] is True
+    assert facts["r"]["version"] == r.evaluate("R.version.string")
+    assert facts["r"]["icu"] == r.evaluate("extSoftVersion()[['ICU']]")
+    assert facts["rpy2"]["rpy2"] == "3.6.4"
+    assert len(facts["python"]["kernel_fingerprint"]) == 64
+    assert all(facts["r"][name] for name in ("home", "locale", "order", "blas", "lapack", "cores"))
 
 
 def test_packages_of_r_that_are_missing_have_their_line(r: RSession) -> None:
@@ -45,10 +45,10 @@ def test_where_r_is_missing() -> None:
     assert "R: R is not installed" in text
     assert "apt-get install r-base-core r-base-dev" in text
     assert "recorded       can be used" in text
-    found = json.loads(told("--json")[1])
-    assert found["sources"] == {"oracle": False, "torch": False, "recorded": True}
-    assert found["r"]["version"] is None
-    assert found["python"]["torch"]
+    facts = json.loads(told("--json")[1])
+    assert facts["sources"] == {"oracle": False, "torch": False, "recorded": True}
+    assert facts["r"]["version"] is None
+    assert facts["python"]["torch"]
 
 
 @pytest.mark.usefixtures("r")

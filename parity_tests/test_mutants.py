@@ -54,7 +54,7 @@ MUTANTS = {
     "no temperature": ("generation.py", "torch.softmax(logits / temperature", "torch.softmax(logits", "generated", True),
 }  # fmt: skip
 # Faults that only a whole training shows; on one recording, as they take longer. The recordings' gradients are too
-# short for clipping: that is held against the oracle (test_oracle_training.py).
+# short for clipping: that is held against the oracle (test_oracle.py).
 TRAINING_MUTANTS = {
     "no shuffling": ("r_semantics.py", "torch.randperm(windows)", "torch.arange(windows)", "step_losses"),
     "a wrong running mean": (
@@ -91,14 +91,14 @@ def first_divergence(
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_fault_is_reported_at_its_place(name: str, kernels: str | None, tmp_path: Path) -> None:
     *mutant, place, within_limits = MUTANTS[name]
-    found, exact = first_divergence(tmp_path, tuple(mutant), "tiny_gpt", kernels)
+    divergence, exact = first_divergence(tmp_path, tuple(mutant), "tiny_gpt", kernels)
     if not exact and not within_limits:
         pytest.skip(f"{name}: smaller than what other kernels do; it needs the recording's kernel fingerprint")
-    assert re.fullmatch(place, found), found
+    assert re.fullmatch(place, divergence), divergence
 
 
 @pytest.mark.parametrize("name", TRAINING_MUTANTS)
 def test_a_fault_in_training_is_reported(name: str, tmp_path: Path) -> None:
     *mutant, place = TRAINING_MUTANTS[name]
-    found, _ = first_divergence(tmp_path, tuple(mutant), "stream_gpt_noattn", None)
-    assert re.fullmatch(place, found), found
+    divergence, _ = first_divergence(tmp_path, tuple(mutant), "stream_gpt_noattn", None)
+    assert re.fullmatch(place, divergence), divergence

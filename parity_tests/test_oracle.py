@@ -1,4 +1,4 @@
-"""The port in double precision against the oracle in R, live: every rung of the ladder, for drawn configurations."""
+"""pygpt in double precision against the oracle in R, live: every rung of the ladder, for drawn configurations."""
 
 import dataclasses
 
@@ -76,8 +76,8 @@ def test_fifty_steps_with_dropout_and_clipping_that_bites(model: str, padding_ro
     ours = climb(task)
     assert ours["grad_norm"].item() > task.max_norm
     theirs = climb_with_oracle(task, oracle)
-    found = compare({"losses": theirs["losses"]}, {"losses": ours["losses"]}, lambda _: Limit(relative=1e-9))
-    assert found.agrees, found.first_divergence
+    compared = compare({"losses": theirs["losses"]}, {"losses": ours["losses"]}, lambda _: Limit(relative=1e-9))
+    assert compared.agrees, compared.first_divergence
     assert len(ours["losses"]) == 50
     assert ours["losses"][-10:].mean() < ours["losses"][:10].mean()
 
@@ -97,12 +97,12 @@ def test_a_fault_is_found_at_its_rung(fault: str, oracle: RSession) -> None:
     change, place = FAULTS[fault]
     task = Task(ModelSettings("gpt", 8, 16, 2, 2, 11), max_norm=0.1, tokens=40)
     theirs, ours = climb_with_oracle(task, oracle), climb(dataclasses.replace(task, **change))
-    found = compare(
+    compared = compare(
         {name: judged(name, value, False) for name, value in theirs.items()},
         {name: judged(name, value, False) for name, value in ours.items()},
         lambda name: limit_of(name, task.lr),
     )
-    first = found.first_divergence
+    first = compared.first_divergence
     assert first is not None
     # clipping scales the gradient, and Adam takes the scale out again but for its eps: steps part, not step 1's sign
     assert first.name == place or (fault == "clipping at another norm" and first.name.startswith("step1."))

@@ -1,6 +1,7 @@
-"""The port against what R computed: to the last bit where the kernels are the recording's, else within limits."""
+"""pygpt against what R computed: to the last bit where the kernels are the recording's, else within limits."""
 
 import csv
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -19,6 +20,7 @@ from pygpt.errors import PygptError
 from pygpt.models import build_model
 from pygpt.parity.check import check_recording
 from pygpt.parity.recordings import read_recording
+from pygpt.parity.replay import replay
 from pygpt.settings import ModelSettings, TrainingSettings
 from pygpt.vocabulary import Vocabulary
 
@@ -104,6 +106,15 @@ def test_the_first_hundred_steps_on_shakespeare(model: str, name: str) -> None:
     limit = 0 if r["kernel_fingerprint"] == kernel_fingerprint() else 2e-6
     assert len(losses) == 100
     assert max(abs(a - b) for a, b in zip(losses, recorded, strict=False)) <= limit
+
+
+def test_gradients_are_compared_as_they_were_before_clipping() -> None:
+    recording = read_recording(RECORDINGS / "tiny_gpt.safetensors")
+    clipped = replay(dataclasses.replace(recording, run=dataclasses.replace(recording.run, max_norm=1e-3)))
+    whole = replay(recording)
+    assert whole["grad_norm"] > 1e-3
+    assert not torch.equal(clipped["step20.ln_f.weight"], whole["step20.ln_f.weight"])
+    assert all(torch.equal(clipped[name], whole[name]) for name in whole if name.startswith("grad"))
 
 
 def changed(name: str, to: Path, tensor: str | None = None, **metadata: str | None) -> Path:

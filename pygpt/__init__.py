@@ -8,11 +8,11 @@ run.generate("OLIVANE:", tokens=200, seed=123)
 from typing import TYPE_CHECKING, Any
 
 from pygpt.errors import PygptError
+from pygpt.version import __version__
 
 if TYPE_CHECKING:
     from pygpt.api import Run, load, train
 
-__version__ = "0.1.0"
 __all__ = ["PygptError", "Run", "__version__", "load", "train"]
 
 

@@ -22,7 +22,6 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-import pygpt
 from pygpt import losses
 from pygpt.errors import PygptError
 from pygpt.files import json_text, write_atomically
@@ -30,6 +29,7 @@ from pygpt.losses import HISTORY, STEPS
 from pygpt.models import CharacterModel, build_model
 from pygpt.settings import ModelSettings, TrainingSettings, from_dict
 from pygpt.training import Epoch, TrainingState
+from pygpt.version import __version__
 from pygpt.vocabulary import Vocabulary
 from pygpt.weights import check_state, load_state, read_tensors, save_weights
 
@@ -52,7 +52,7 @@ class RunFolder:
 def provenance(corpus_sha256: str, train_windows: int, valid_windows: int) -> dict[str, Any]:
     """What a run was made with and from, beside its settings."""
     return {
-        "pygpt": pygpt.__version__,
+        "pygpt": __version__,
         "torch": torch.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),

@@ -29,8 +29,8 @@ def gradients(model: CharacterModel, x: Tensor, y: Tensor) -> tuple[Tensor, dict
     model.zero_grad(set_to_none=True)
     loss = cross_entropy(model(x), y)
     loss.backward()  # type: ignore[no-untyped-call]
-    found = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
-    return loss.detach(), {f"grad.{name}": found[name] for name in backward_order(model, list(found))}
+    by_name = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    return loss.detach(), {f"grad.{name}": by_name[name] for name in backward_order(model, list(by_name))}
 
 
 def quantities(model: CharacterModel) -> dict[str, Tensor]:
@@ -43,11 +43,11 @@ def quantities(model: CharacterModel) -> dict[str, Tensor]:
     rows = torch.randint(0, s.vocab_size, (2, s.block_size + 1), generator=draw)
     x, y = rows[:, :-1], rows[:, 1:]
     model.eval()
-    found = weights(model, "init") | activations(model, x)
+    forward = weights(model, "init") | activations(model, x)
     loss, by_name = gradients(model, x, y)
     model.zero_grad(set_to_none=True)
     model.train(was_training)
-    return found | {"loss": loss.reshape(1)} | by_name
+    return forward | {"loss": loss.reshape(1)} | by_name
 
 
 def backward_order(model: CharacterModel, names: list[str]) -> list[str]:

@@ -6,33 +6,52 @@ refuse <- function(...) {
   quit(save = "no", status = 2)
 }
 
-#' The running script's path, and its name. Rscript writes a space in a path as ~+~.
-script_path <- function() {
-  path <- sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE))
-  if (length(path) == 0) "r_reference" else gsub("~+~", " ", path[1], fixed = TRUE)
+#' The running script's name, "r_reference" where none runs.
+script_name <- function() {
+  path <- sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE)[1])
+  if (is.na(path)) "r_reference" else basename(path)
 }
-script_name <- function() basename(script_path())
 
-#' Describe one option. read(text) returns its value or stops with what it must be.
+#' Describe one option of a script.
+#'
+#' @param name its name, without the two dashes.
+#' @param placeholder what stands for its value in the usage, for example FILE.
+#' @param help one line about it.
+#' @param read a function of the value's text: it returns the value, or stops with what it must be.
+#' @param default the value where the option is not given; NULL: none.
+#' @param required whether it must be given.
+#' @return a list with these six.
+#' @export
 option <- function(name, placeholder, help, read, default = NULL, required = FALSE) {
   list(name = name, placeholder = placeholder, help = help, read = read, default = default, required = required)
 }
 
-read_whole <- function(lowest, highest) function(text) {
-  value <- suppressWarnings(as.numeric(text))
-  if (!grepl("^[0-9]+$", text) || is.na(value) || value < lowest || value > highest) {
-    stop(sprintf("must be a whole number from %.0f to %.0f", lowest, highest))
+# What option() takes as `read`. Each returns the value of a text, or stops.
+
+#' Whole numbers from `lowest` to `highest`, both included.
+read_whole <- function(lowest, highest) {
+  function(text) {
+    value <- suppressWarnings(as.numeric(text))
+    if (!grepl("^[0-9]+$", text) || is.na(value) || value < lowest || value > highest) {
+      stop(sprintf("must be a whole number from %.0f to %.0f", lowest, highest))
+    }
+    as.integer(value)
   }
-  as.integer(value)
 }
+
+#' The name of a file that is there.
 read_file_name <- function(text) {
   if (!file.exists(text) || dir.exists(text)) stop("there is no such file")
   text
 }
+
+#' The name of a folder; it need not be there yet.
 read_folder <- function(text) {
   if (file.exists(text) && !dir.exists(text)) stop("there is a file of that name, a folder is needed")
   text
 }
+
+#' Any text.
 read_text <- function(text) text
 
 #' The text that --help prints.
@@ -44,7 +63,12 @@ usage_text <- function(description, options) {
   c(paste("usage: Rscript", script_name(), "[options]"), "", description, "", sprintf("  %-27s %s", left, right))
 }
 
-#' Parse "--name value" and "--name=value". Returns the values by name; stops with a clear message.
+#' Parse "--name value" and "--name=value".
+#'
+#' @param arguments the words of the command line.
+#' @param options a list of what option() returns.
+#' @return the values by name. Stops, with what is wrong, at a call that does not fit the options.
+#' @export
 parse_options <- function(arguments, options) {
   known <- setNames(options, vapply(options, function(o) o$name, ""))
   values <- lapply(Filter(function(o) !is.null(o$default), known), function(o) o$default)
@@ -74,7 +98,12 @@ parse_options <- function(arguments, options) {
   values
 }
 
-#' The options' values; --help prints the usage and leaves with 0, a wrong call leaves with 2.
+#' The values of a script's options. --help prints the usage and ends R with status 0, a wrong call with 2.
+#'
+#' @param description one sentence on what the script does.
+#' @param options,arguments as for parse_options().
+#' @return the values by name.
+#' @export
 read_options <- function(description, options, arguments = commandArgs(TRUE)) {
   if (any(arguments %in% c("--help", "-h"))) {
     writeLines(usage_text(description, options))
@@ -83,7 +112,11 @@ read_options <- function(description, options, arguments = commandArgs(TRUE)) {
   tryCatch(parse_options(arguments, options), error = function(e) refuse(conditionMessage(e)))
 }
 
-#' Leave with status 2 where the R packages that a script needs are not installed.
+#' End R with status 2 and say what to install where packages that a script needs are missing.
+#'
+#' @param packages their names. For torch, libtorch is looked for, too.
+#' @return nothing.
+#' @export
 require_packages <- function(packages = c("torch", "luz", "safetensors")) {
   absent <- packages[!vapply(packages, requireNamespace, NA, quietly = TRUE)]
   if (length(absent) > 0) {
@@ -91,5 +124,7 @@ require_packages <- function(packages = c("torch", "luz", "safetensors")) {
            paste0("\"", absent, "\"", collapse = ", "), "))",
            if ("torch" %in% absent) "\nand then, for libtorch itself,\n  torch::install_torch()")
   }
-  if (!torch::torch_is_installed()) refuse("R's torch is here, libtorch is not. Install it with\n  torch::install_torch()")
+  if ("torch" %in% packages && !torch::torch_is_installed()) {
+    refuse("R's torch is here, libtorch is not. Install it with\n  torch::install_torch()")
+  }
 }

@@ -2,14 +2,6 @@
 # Usage: Rscript check_oracle.R RECORDINGS_DIR
 # One line a quantity; exit status 1 where any is beyond its limit, 2 where the call is wrong.
 
-#' Source what the check needs, from this script's own folder.
-source_here <- function() {
-  script <- sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE))
-  here <- dirname(gsub("~+~", " ", script, fixed = TRUE))
-  for (file in c("json.R", "safetensors.R", "oracle/oracle.R", "load_weights.R", "oracle/check_recording.R",
-                 "oracle/check_gradients.R", "oracle/check_optimizer.R")) source(file.path(here, file), encoding = "UTF-8")
-}
-
 #' One line for one quantity; TRUE where it is within its limit. NaN is beyond any limit.
 report <- function(what, error, limit) {
   good <- isTRUE(error <= limit)
@@ -22,7 +14,6 @@ main <- function(arguments = commandArgs(TRUE)) {
     message("usage: Rscript check_oracle.R RECORDINGS_DIR")
     quit(status = 2)
   }
-  source_here()
   good <- c()
   for (file in file.path(arguments, c("tiny_gpt.safetensors", "tiny_gpt_noattn.safetensors"))) {
     good <- c(good, check_recording(file, report))
@@ -33,4 +24,9 @@ main <- function(arguments = commandArgs(TRUE)) {
   quit(status = if (all(good)) 0 else 1)
 }
 
-if (sys.nframe() == 0L) main()
+if (sys.nframe() == 0L) {
+  script <- sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE)[1])
+  source(file.path(dirname(gsub("~+~", " ", script, fixed = TRUE)), "bootstrap.R"), encoding = "UTF-8")
+  source_here("json.R", "safetensors.R", "oracle/oracle.R", "check")
+  main()
+}

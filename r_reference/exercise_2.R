@@ -1,9 +1,14 @@
 # Exercise 2 of the course on R torch and luz: GPT, with attention.
 # Rscript exercise_2.R --corpus FILE --out DIR [--seed N] [--epochs N]
 
-here <- dirname(gsub("~+~", " ", sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE)), fixed = TRUE))
-for (file in c("arguments.R", "json.R", "course/course.R", "run_exercise.R")) source(file.path(here, file), encoding = "UTF-8")
-source_course(file.path(here, "course"))
+main <- function() {
+  run_exercise(list(number = 2L, name = "GPT", generator = gpt_module, figure = analise_resultados_base_r,
+                    heading = "\n--- Gerando texto inspirado em Shakespeare (Start: '%s') ---\n", new_tokens = 2000))
+}
 
-run_exercise(list(number = 2L, name = "GPT", generator = gpt_module, figure = analise_resultados_base_r,
-                  heading = "\n--- Gerando texto inspirado em Shakespeare (Start: '%s') ---\n", new_tokens = 2000))
+if (sys.nframe() == 0L) {
+  script <- sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE)[1])
+  source(file.path(dirname(gsub("~+~", " ", script, fixed = TRUE)), "bootstrap.R"), encoding = "UTF-8")
+  source_here("arguments.R", "json.R", "course", "run_exercise.R")
+  main()
+}

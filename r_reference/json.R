@@ -11,51 +11,71 @@ json_tokens <- function(text) {
   tokens
 }
 
-#' Parse JSON text. Objects and arrays become lists (objects named), strings, numbers and
-#' booleans vectors of length 1, null NULL.
+#' Parse JSON text.
+#'
+#' @param text one string.
+#' @return objects and arrays as lists (objects' named), strings, numbers and booleans as vectors of length 1,
+#'   null as NULL. Stops at text that is not JSON and at a key that stands twice in an object.
+#' @export
 from_json <- function(text) {
-  tokens <- json_tokens(text)
-  at <- 0
-  take <- function() {
-    at <<- at + 1
-    if (at > length(tokens)) stop("not JSON: it ends too early")
-    tokens[at]
-  }
-  expect <- function(what) if ((got <- take()) != what) stop("not JSON: ", got, " instead of ", what)
-  # the items of an object or array up to `close`, each read by `item`
-  items <- function(close, item) {
-    out <- list()
-    if (at < length(tokens) && tokens[at + 1] == close) take()
-    else repeat {
-      out[[length(out) + 1]] <- item()
-      separator <- take()
-      if (separator == close) break
-      if (separator != ",") stop("not JSON: ", separator, " instead of , or ", close)
-    }
-    out
-  }
-  pair <- function() {
-    key <- take()
-    if (!startsWith(key, "\"")) stop("not JSON: ", key, " instead of a key")
-    expect(":")
-    list(key = json_unquote(key), value = value(take()))
-  }
-  value <- function(token) {
-    if (token == "{") {
-      pairs <- items("}", pair)
-      keys <- vapply(pairs, function(p) p$key, "")
-      if (anyDuplicated(keys)) stop("the key ", keys[anyDuplicated(keys)], " stands twice")
-      setNames(lapply(pairs, function(p) p$value), keys)
-    } else if (token == "[") {
-      lapply(items("]", function() list(value(take()))), `[[`, 1)
-    } else if (startsWith(token, "\"")) {
-      json_unquote(token)
-    } else switch(token, true = TRUE, false = FALSE, null = NULL, `}` = , `]` = , `:` = ,
-                  `,` = stop("not JSON: ", token, " instead of a value"), as.numeric(token))
-  }
-  result <- value(take())
-  if (at < length(tokens)) stop("not JSON: ", tokens[at + 1], " after its end")
+  tokens <- json_reader(json_tokens(text))
+  result <- json_value(tokens)
+  if (!is.na(tokens$peek())) stop("not JSON: ", tokens$peek(), " after its end")
   result
+}
+
+#' Tokens one after another: take() moves on and stops after the last, peek() looks at the next, NA after the last.
+json_reader <- function(tokens) {
+  at <- 0
+  list(peek = function() tokens[at + 1],
+       take = function() {
+         at <<- at + 1
+         if (at > length(tokens)) stop("not JSON: it ends too early")
+         tokens[at]
+       })
+}
+
+#' The value that begins with the next token.
+json_value <- function(tokens) {
+  token <- tokens$take()
+  if (startsWith(token, "\"")) return(json_unquote(token))
+  switch(token, `{` = json_object(tokens), `[` = json_items(tokens, "]", json_value),
+         true = TRUE, false = FALSE, null = NULL,
+         `}` = , `]` = , `:` = , `,` = stop("not JSON: ", token, " instead of a value"),
+         as.numeric(token))
+}
+
+#' An object, after its opening brace.
+json_object <- function(tokens) {
+  pairs <- json_items(tokens, "}", json_pair)
+  keys <- vapply(pairs, function(p) p$key, "")
+  if (anyDuplicated(keys)) stop("the key ", keys[anyDuplicated(keys)], " stands twice")
+  setNames(lapply(pairs, function(p) p$value), keys)
+}
+
+#' A key of an object with its value.
+json_pair <- function(tokens) {
+  key <- tokens$take()
+  if (!startsWith(key, "\"")) stop("not JSON: ", key, " instead of a key")
+  colon <- tokens$take()
+  if (colon != ":") stop("not JSON: ", colon, " instead of :")
+  list(key = json_unquote(key), value = json_value(tokens))
+}
+
+#' The items of an object or array up to its closing token, each read by `item`.
+json_items <- function(tokens, close, item) {
+  items <- list()
+  if (identical(tokens$peek(), close)) {
+    tokens$take()
+    return(items)
+  }
+  repeat {
+    # a list of one: null must not delete its place
+    items <- c(items, list(item(tokens)))
+    separator <- tokens$take()
+    if (separator == close) return(items)
+    if (separator != ",") stop("not JSON: ", separator, " instead of , or ", close)
+  }
 }
 
 json_escapes <- c(`"` = "\"", `\\` = "\\", `/` = "/", b = "\b", f = "\f", n = "\n", r = "\r", t = "\t")
@@ -67,8 +87,8 @@ json_unquote <- function(token) {
   if (!grepl("\\", inner, fixed = TRUE)) return(inner)
   # a pair of surrogates is one character
   escape <- "\\\\u[dD][89abAB][0-9a-fA-F]{2}\\\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\\\u[0-9a-fA-F]{4}|\\\\."
-  found <- gregexpr(escape, inner, perl = TRUE)
-  regmatches(inner, found) <- list(vapply(regmatches(inner, found)[[1]], json_unescape, "", USE.NAMES = FALSE))
+  escapes <- gregexpr(escape, inner, perl = TRUE)
+  regmatches(inner, escapes) <- list(vapply(regmatches(inner, escapes)[[1]], json_unescape, "", USE.NAMES = FALSE))
   inner
 }
 
@@ -98,8 +118,12 @@ json_quote <- function(text) {
   paste0("\"", text, "\"")
 }
 
-#' Named lists as objects, unnamed lists as arrays, vectors of length 1 as values; written on one
-#' line with a space after each comma and colon, as Python's json.dumps does.
+#' Write JSON text on one line with a space after each comma and colon, as Python's json.dumps does.
+#'
+#' @param x named lists become objects, unnamed ones arrays, vectors of length 1 values, NULL null.
+#'   Numbers are written with 15 digits at most.
+#' @return one string. Stops at NA and at vectors of another length.
+#' @export
 to_json <- function(x) {
   if (is.list(x)) {
     items <- vapply(x, to_json, "", USE.NAMES = FALSE)
@@ -108,7 +132,7 @@ to_json <- function(x) {
   }
   if (is.null(x)) return("null")
   if (length(x) != 1 || is.na(x)) stop("to_json writes one value at a time")
-  if (is.character(x)) json_quote(x)
-  else if (is.logical(x)) tolower(x)
-  else format(x, digits = 15, scientific = abs(x) < 1e-5 && x != 0, trim = TRUE)
+  if (is.character(x)) return(json_quote(x))
+  if (is.logical(x)) return(tolower(x))
+  format(x, digits = 15, scientific = abs(x) < 1e-5 && x != 0, trim = TRUE)
 }

@@ -1,9 +1,14 @@
 # A run's weights.safetensors into the oracle's list, and into an R torch module.
 # Needs json.R, safetensors.R and oracle/oracle.R; R torch only where a module is given.
 
-#' Read weights. Returns the oracle's list: arrays under R's state_dict names, in R's order.
-#' model: an R torch module to load them into as well, or NULL; its keys and shapes are compared
-#' with the file's before anything is copied, and every difference is named in one message.
+#' Read a run's weights.
+#'
+#' @param path weights.safetensors, of R or of pygpt.
+#' @param model an R torch module to load the weights into as well, or NULL. Its keys and shapes are compared with
+#'   the file's before anything is copied, and every difference is named in one message.
+#' @return the oracle's list: arrays under R's state_dict() names, in R's order, with torch's shapes. Stops where the
+#'   file holds other weights than those of the course's models.
+#' @export
 load_weights <- function(path, model = NULL) {
   weights <- read_safetensors(path)$tensors
   if (!is.null(model)) {
@@ -11,7 +16,8 @@ load_weights <- function(path, model = NULL) {
     if (length(problems) > 0) stop(path, " does not fit the model:\n  ", paste(problems, collapse = "\n  "))
     model$load_state_dict(lapply(weights, torch::torch_tensor, dtype = torch::torch_float()))
   }
-  settings <- tryCatch(oracle_settings(weights), error = function(e) stop(path, ": ", conditionMessage(e), call. = FALSE))
+  settings <- tryCatch(oracle_settings(weights),
+                       error = function(e) stop(path, ": ", conditionMessage(e), call. = FALSE))
   weights[names(do.call(weight_shapes, settings))]
 }
 

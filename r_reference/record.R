@@ -1,17 +1,17 @@
 # Make the recordings anew from R torch: what R torch and luz compute, written down.
-# Rscript record.R --out DIR [--corpus FILE] [--kernel-fingerprint TEXT]
+# Rscript record.R --out DIR [--model NAME] [--corpus FILE] [--kernel-fingerprint TEXT]
 # tiny_* and stream_* take a minute or two; shakespeare_* (two whole trainings) take hours and
 # are made, with vocabulary.json, only where --corpus is given.
-
-here <- dirname(gsub("~+~", " ", sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE)), fixed = TRUE))
-for (file in c("arguments.R", "json.R", "course/course.R", "record/provenance.R", "record/tiny.R", "record/stream.R",
-               "record/shakespeare.R", "record/vocabulary.R")) source(file.path(here, file), encoding = "UTF-8")
-source_course(file.path(here, "course"))
 
 #' The two models, under the names that the recordings' files and metadata give them.
 recorded_models <- function() {
   list(gpt = list(name = "GPT", generator = gpt_module()),
        gpt_noattn = list(name = "GPT_NoAttn", generator = gpt_noattn_module()))
+}
+
+read_model <- function(text) {
+  if (!text %in% c("gpt", "gpt_noattn")) stop("must be gpt or gpt_noattn")
+  text
 }
 
 #' An R torch state_dict as copies of their own: the weights go on changing.
@@ -20,7 +20,15 @@ weight_copies <- function(model, prefix) {
   setNames(copies, paste0(prefix, names(copies)))
 }
 
-#' Write one recording. tensors: torch tensors by name; a scalar becomes a vector of length 1.
+#' Write one recording.
+#'
+#' @param tensors torch tensors by name; a scalar becomes a vector of length 1.
+#' @param path the file.
+#' @param kind,model what its metadata call it: "model" or "training", and the model's name.
+#' @param settings,run,provenance lists for its metadata: the model's settings, what was done with it, and where.
+#' @return nothing.
+#' @source the README of parity_tests/recordings.
+#' @export
 save_recording <- function(tensors, path, kind, model, settings, run, provenance) {
   flat <- lapply(tensors, function(tensor) {
     tensor <- tensor$detach()$cpu()
@@ -35,6 +43,7 @@ save_recording <- function(tensors, path, kind, model, settings, run, provenance
 main <- function() {
   values <- read_options("Record what the course's code computes on R torch and luz.", list(
     option("out", "DIR", "folder for the recordings", read_folder, required = TRUE),
+    option("model", "NAME", "gpt or gpt_noattn; without it both", read_model),
     option("corpus", "FILE", "Shakespeare.txt; without it no shakespeare_* and no vocabulary.json", read_file_name),
     option("kernel-fingerprint", "TEXT", "what PyTorch gave on this machine, see the recordings' README", read_text)))
   require_packages()
@@ -46,6 +55,7 @@ main <- function() {
   dir.create(values$out, recursive = TRUE, showWarnings = FALSE)
   provenance <- make_provenance(values[["kernel-fingerprint"]])
   models <- recorded_models()
+  if (!is.null(values[["model"]])) models <- models[values[["model"]]]
   for (label in names(models)) {
     at <- function(format) file.path(values$out, sprintf(format, label))
     record_tiny(models[[label]], at("tiny_%s.safetensors"), provenance)
@@ -58,4 +68,9 @@ main <- function() {
   }
 }
 
-main()
+if (sys.nframe() == 0L) {
+  script <- sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE)[1])
+  source(file.path(dirname(gsub("~+~", " ", script, fixed = TRUE)), "bootstrap.R"), encoding = "UTF-8")
+  source_here("arguments.R", "json.R", "course", "record")
+  main()
+}

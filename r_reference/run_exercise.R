@@ -4,12 +4,20 @@
 #' The command line of both exercises.
 exercise_options <- function() {
   list(option("seed", "N", "torch's seed, set just before the training", read_whole(0, 2^31 - 1), 42L),
-       option("corpus", "FILE", "the text to learn from, Shakespeare.txt in the course", read_file_name, required = TRUE),
+       option("corpus", "FILE", "the text to learn from, Shakespeare.txt in the course", read_file_name,
+              required = TRUE),
        option("epochs", "N", "epochs", read_whole(1, 1e6), 3L),
-       option("out", "DIR", "folder for the history, the weights, the figure and the text", read_folder, required = TRUE))
+       option("out", "DIR", "folder for the history, the weights, the figure and the text", read_folder,
+              required = TRUE))
 }
 
-#' Run an exercise. exercise: list(number, name, generator, figure, heading, new_tokens).
+#' Do an exercise with the options on the command line, and leave its five files in the folder --out.
+#'
+#' @param exercise list(number, name, generator, figure, heading, new_tokens): the exercise's number, the model's
+#'   name, the function that gives its module's generator, the function that draws luz's fitted object, the line
+#'   above the generated text with %s for the prompt, and the number of characters to generate.
+#' @return nothing.
+#' @export
 run_exercise <- function(exercise) {
   values <- read_options(sprintf("Exercise %d of the course: train %s and generate text.",
                                  exercise$number, exercise$name), exercise_options())

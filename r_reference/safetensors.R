@@ -7,11 +7,17 @@
 #' puts them into a file (widest alignment first).
 safetensors_sizes <- c(I64 = 8, F64 = 8, F32 = 4, I32 = 4)
 
+#' The dtypes, for a message.
 known_dtypes <- function() paste(names(safetensors_sizes), collapse = ", ")
 
-#' Read a file: list(tensors, dtypes, metadata). tensors: a named list of arrays in the file's
-#' order with the tensors' shapes (a scalar is a plain number without dim); integers come as doubles.
-#' dtypes: a named vector. metadata: a named list of strings, NULL where the file has none.
+#' Read a safetensors file.
+#'
+#' @param path the file.
+#' @return list(tensors, dtypes, metadata). tensors: a named list of arrays in the file's order with the tensors'
+#'   shapes (a scalar is a plain number without dim); integers come as doubles. dtypes: a named vector. metadata: a
+#'   named list of strings, NULL where the file has none. Stops, with the path, at a file that is not whole.
+#' @source the README of huggingface/safetensors.
+#' @export
 read_safetensors <- function(path) {
   wrong <- function(...) stop(path, ": ", ..., call. = FALSE)
   if (!file.exists(path)) wrong("no such file")
@@ -28,15 +34,20 @@ read_safetensors <- function(path) {
        metadata = header$entries[["__metadata__"]])
 }
 
-#' The header as a list, with its length in bytes.
-safetensors_header <- function(bytes, wrong) {
+#' The header's length in bytes, which the first 8 bytes give.
+header_length <- function(bytes, wrong) {
   if (length(bytes) < 8) wrong("truncated, or not a safetensors file: it has ", length(bytes), " bytes")
   halves <- readBin(bytes[1:8], "integer", 2, size = 4, endian = "little")
-  length <- halves[1]
   # the format's own limit is 100 MB, so a second half other than 0 is no length
-  if (anyNA(halves) || halves[2] != 0 || length < 2 || length > 1e8) {
+  if (anyNA(halves) || halves[2] != 0 || halves[1] < 2 || halves[1] > 1e8) {
     wrong("not a safetensors file: no header length in its first 8 bytes")
   }
+  halves[1]
+}
+
+#' The header as a list, with its length in bytes. wrong(...) stops with the file's path and what is wrong.
+safetensors_header <- function(bytes, wrong) {
+  length <- header_length(bytes, wrong)
   if (length(bytes) > 8 && bytes[9] != charToRaw("{")) {
     wrong("not a safetensors file: its header does not begin with {")
   }
@@ -56,9 +67,7 @@ safetensors_header <- function(bytes, wrong) {
 
 #' Stop where a tensor's entry is not {dtype, shape, data_offsets} with offsets that fit its shape.
 check_entry <- function(entry, name, wrong) {
-  counts <- function(x) is.list(x) && all(vapply(x, function(n) is.numeric(n) && n >= 0 && n == floor(n), NA))
-  if (!is.list(entry) || !is.character(entry$dtype) || !counts(entry$shape) ||
-      !counts(entry$data_offsets) || length(entry$data_offsets) != 2) {
+  if (!is_entry(entry)) {
     wrong("not a safetensors file: ", name, " has no dtype, shape and data_offsets")
   }
   size <- safetensors_sizes[entry$dtype]
@@ -69,6 +78,12 @@ check_entry <- function(entry, name, wrong) {
   if (entry$data_offsets[[2]] - entry$data_offsets[[1]] != bytes) {
     wrong("not a safetensors file: the place of ", name, " does not fit its shape, ", bytes, " bytes")
   }
+}
+
+#' Whether x is list(dtype, shape, data_offsets) as JSON gives it, whatever the numbers mean.
+is_entry <- function(x) {
+  counts <- function(x) is.list(x) && all(vapply(x, function(n) is.numeric(n) && n >= 0 && n == floor(n), NA))
+  is.list(x) && is.character(x$dtype) && counts(x$shape) && counts(x$data_offsets) && length(x$data_offsets) == 2
 }
 
 #' Stop where the tensors (sorted by place) do not fill the data from its first byte to its last.
@@ -103,13 +118,22 @@ tensor_from_bytes <- function(data, entry, name, wrong) {
   aperm(array(values, rev(shape)), rev(seq_along(shape)))
 }
 
-#' R reads the smallest 32-bit integer as NA.
-signed_32 <- function(x) ifelse(is.na(x), -2^31, as.numeric(x))
+#' Integers as doubles. R reads the smallest 32-bit integer as NA.
+signed_32 <- function(x) replace(as.numeric(x), is.na(x), -2^31)
 
-#' Write named tensors. dtypes: one for all, or a vector named by tensor (F32, F64, I64, I32).
-#' metadata: a named list of strings, written in its order, or NULL.
+#' Write a safetensors file.
+#'
 #' The bytes are those of Python's safetensors: tensors sorted by dtype, then by name; the header
 #' padded with spaces to a multiple of 8. (Python's metadata come in a random order.)
+#'
+#' @param path the file.
+#' @param tensors a named list of arrays; a plain vector has one dimension, a plain number none.
+#' @param dtypes one for all, or a vector named by tensor: F32, F64, I32, I64.
+#' @param metadata a named list of strings, written in its order, or NULL.
+#' @return the path, invisibly. Stops at names that are missing or stand twice, and at numbers that an integer
+#'   dtype cannot hold.
+#' @source the README of huggingface/safetensors.
+#' @export
 write_safetensors <- function(path, tensors, dtypes = "F64", metadata = NULL) {
   dtypes <- tensor_dtypes(tensors, dtypes)
   by_alignment <- match(dtypes[names(tensors)], names(safetensors_sizes))

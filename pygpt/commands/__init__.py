@@ -8,7 +8,6 @@ from typing import IO, Any
 
 import click
 
-import pygpt
 from pygpt.commands.attention import attention
 from pygpt.commands.generate import generate
 from pygpt.commands.grade import grade
@@ -22,6 +21,7 @@ from pygpt.commands.usage_errors import UsageError
 from pygpt.commands.validate import validate
 from pygpt.errors import PygptError
 from pygpt.output.messages import render
+from pygpt.version import __version__
 
 
 class _UserError(click.ClickException):
@@ -75,7 +75,7 @@ def _usage_errors_in_the_language() -> Iterator[None]:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Example: train --corpus sample --epochs 1 --out runs/first, then generate --run runs/first",
 )
-@click.version_option(pygpt.__version__, message="pygpt %(version)s")
+@click.version_option(__version__, message="pygpt %(version)s")
 def main() -> None:
     """The Python twin of the course's small GPT in R: same seed, same bits.
 

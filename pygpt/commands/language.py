@@ -135,7 +135,7 @@ def _spoken(parameter: click.Parameter) -> click.Parameter:
 
 def _marks(words: str) -> str:
     """click's own marks of an option: [default: …], [required]."""
-    for mark in ("default: ", "required", "env var: "):
+    for mark in ("default: ", "required"):
         words = words.replace(f"[{mark}", f"[{translated(mark.strip(': '))}" + (": " if mark.endswith(": ") else ""))
         words = words.replace(f"; {mark}", f"; {translated(mark.strip(': '))}" + (": " if mark.endswith(": ") else ""))
     return words

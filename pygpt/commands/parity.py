@@ -1,26 +1,43 @@
-"""`parity`: the port against R."""
+"""`parity`: pygpt against R."""
 
-import json
+import dataclasses
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from pygpt.commands.parity_compare import compare
-from pygpt.commands.parity_output import report_options, show
+from pygpt.commands.language import Command, Group, current, translated
+from pygpt.commands.options import given_settings, settings_options
 from pygpt.errors import PygptError
+from pygpt.output.messages import render
+from pygpt.settings import ModelName, ModelSettings, from_dict
+
+if TYPE_CHECKING:
+    from pygpt.parity.ladder import Task
+    from pygpt.parity.report import Report
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_SHAPE = tuple(f.name for f in dataclasses.fields(ModelSettings))
+_TASK = ("padding_row", "lr", "max_norm", "seed")
 
 
-@click.group()
+def _report_options(command: Decorated) -> Decorated:
+    """Add `--json FILE` and `--html FILE`, which arrive as json_file and html_file."""
+    file = click.Path(dir_okay=False, path_type=Path)
+    command = click.option("--html", "html_file", type=file, help="Write the report as one HTML page, too.")(command)
+    return click.option("--json", "json_file", type=file, help="Write the report as JSON, too.")(command)
+
+
+@click.group(cls=Group)
 def parity() -> None:
-    """Hold the port against what R computes."""
+    """Hold pygpt against what R computes."""
 
 
-parity.add_command(compare)
-
-
-@parity.command(epilog="Example: parity check parity_tests/recordings/tiny_gpt.safetensors")
+@parity.command(cls=Command, epilog="Example: parity check parity_tests/recordings/tiny_gpt.safetensors")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@report_options
+@_report_options
 def check(files: tuple[Path, ...], json_file: Path | None, html_file: Path | None) -> None:
     """Repeat recordings of R and compare every quantity, in the order of computation.
 
@@ -33,11 +50,67 @@ def check(files: tuple[Path, ...], json_file: Path | None, html_file: Path | Non
         try:
             reports.append(check_recording(file))
         except PygptError as error:
-            failed[str(file)] = str(error)
-    show(reports, json_file, html_file, failed)
+            failed[str(file)] = error
+    _show(reports, json_file, html_file, failed)
 
 
-@parity.command(epilog="Example: parity record --out recordings --corpus Shakespeare.txt")
+@parity.command(
+    cls=Command, epilog="Example: parity compare --source oracle --model gpt --n-embd 32 --html report.html"
+)
+@click.option(
+    "--source",
+    type=click.Choice(["oracle", "torch", "recorded"]),
+    default="oracle",
+    show_default=True,
+    help="oracle: base R, live, double precision. torch: R torch, live. recorded: what R torch gave.",
+)
+@click.option(
+    "--run", "folder", type=click.Path(path_type=Path), help="Take shape and weights from a run (oracle only)."
+)
+@settings_options(*_SHAPE, *_TASK)
+@click.option("--batch", type=int, default=2, show_default=True, help="Windows in the batch.")
+@click.option("--length", type=int, default=0, help="Characters in a window. [default: the whole block]")
+@click.option("--steps", type=int, default=5, show_default=True, help="Training steps with dropout and clipping.")
+@click.option("--tokens", type=int, default=10, show_default=True, help="Characters to generate.")
+@_report_options
+def compare(
+    source: str,
+    folder: Path | None,
+    config: Path | None,
+    json_file: Path | None,
+    html_file: Path | None,
+    batch: int,
+    length: int,
+    steps: int,
+    tokens: int,
+    **options: Any,
+) -> None:
+    """Compute every quantity with pygpt and with R, and name the first that differs.
+
+    From ids and embedding over each block to logits, loss, gradients, an optimizer's step, training losses and
+    generated ids. Exit code 0: all is within limits; 1: something is not; 2: it could not be compared.
+    """
+    from pygpt.parity import sources
+    from pygpt.parity.oracle import oracle_session
+
+    given = given_settings(config, options)
+    if source == "oracle":
+        task = _task(folder, given, batch=batch, length=length, steps=steps, tokens=tokens)
+        with oracle_session() as r:
+            reports = [sources.compare_with_oracle(task, r)]
+    else:
+        if folder or given.keys() - {"model"}:
+            raise PygptError(
+                "--source {source} compares at the recordings' own sizes and seeds: only --model can be chosen. "
+                "Other settings and --run go with --source oracle.",
+                source=source,
+            )
+        model: ModelName = given.get("model", "gpt")
+        reports = sources.compare_with_torch(model) if source == "torch" else sources.compare_with_recorded(model)
+    _show(reports, json_file, html_file)
+
+
+@parity.command(cls=Command, epilog="Example: parity record --out recordings --corpus Shakespeare.txt")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -56,19 +129,69 @@ def record(out: Path, corpus: Path | None) -> None:
     click.echo(f"The recordings are in {out}")
 
 
-@parity.command(epilog="Example: parity doctor --json")
+@parity.command(cls=Command, epilog="Example: parity doctor --json")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
     """Say what is here of R, rpy2 and R's torch, what is missing, and the line that installs it.
 
-    Exit code 0: the port can be held against live R (the oracle); 1: it cannot.
+    Exit code 0: pygpt can be held against live R (the oracle); 1: it cannot.
     """
+    from pygpt.commands.terminal import echo_json
     from pygpt.parity.doctor import doctor_json, doctor_text, examine
 
     diagnosis = examine()
     if as_json:
-        click.echo(json.dumps(doctor_json(diagnosis), ensure_ascii=False, indent=1))
+        echo_json(doctor_json(diagnosis))
     else:
         for line, good in doctor_text(diagnosis):
             click.echo(line if good else click.style(line, fg="red"))
     raise click.exceptions.Exit(0 if diagnosis.sources["oracle"] else 1)
+
+
+def _task(folder: Path | None, given: dict[str, Any], **numbers: Any) -> "Task":
+    from pygpt.parity.ladder import Task
+
+    for_task = {name: given[name] for name in _TASK if name in given}
+    shape = {name: given[name] for name in _SHAPE if name in given}
+    if folder is None:
+        return Task(from_dict(ModelSettings, shape), **for_task, **numbers)
+    if shape:
+        raise PygptError("--run brings its own shape: leave the model's settings out")
+    return Task.of_run(folder, **for_task, **numbers)
+
+
+def _show(
+    reports: "list[Report]",
+    json_file: Path | None,
+    html_file: Path | None,
+    failed: dict[str, PygptError] | None = None,
+) -> None:
+    """Print reports, write them where asked, and leave with 0 (all agree), 1 (not), or 2 (something failed).
+
+    Args:
+        failed: what could not be compared, and why.
+    """
+    from pygpt.files import json_text, write_atomically
+    from pygpt.parity.html import report_html
+    from pygpt.parity.report import report_json, report_text
+
+    for report in reports:
+        for line, good in report_text(report):
+            click.echo(click.style(line, fg=_colour(line, good)))
+    problems = failed or {}
+    for error in problems.values():
+        click.echo(f"{translated('Error')}: {render(error, current())}", err=True)
+    if json_file:
+        checks = [report_json(report) for report in reports]
+        checks += [{"file": name, "agrees": None, "error": str(error)} for name, error in problems.items()]
+        write_atomically(json_file, json_text({"format": 1, "checks": checks}))
+    if html_file:
+        write_atomically(html_file, report_html(reports))
+    agrees = all(report.comparison.agrees for report in reports)
+    raise click.exceptions.Exit(2 if problems else int(not agrees))
+
+
+def _colour(line: str, good: bool) -> str | None:
+    if not good:
+        return "red"
+    return "green" if line.startswith("  all ") else None

@@ -8,14 +8,11 @@ their items, never by the sentences in them.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from pygpt.grading.rubric import PARTS
 from pygpt.output.messages import Message, say
 from pygpt.settings import ModelName
-
-if TYPE_CHECKING:
-    from pygpt.grading.exam import Exam
 
 STAGES: dict[str, Message] = {
     "loads": say("Loads"),
@@ -104,7 +101,8 @@ class Item:
         return self.outcome.passed
 
 
-Each = Callable[["Exam"], Iterable[Case]]
+Each = Callable[[Any], Iterable[Case]]
+"""Called with the exam."""
 Judge = TypeVar("Judge", bound=Callable[..., Verdict])
 
 

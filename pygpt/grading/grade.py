@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import torch
 
-import pygpt
 from pygpt.errors import PygptError
 from pygpt.grading.check import STAGES, Check, Item
 from pygpt.grading.checks import CHECKS
@@ -19,6 +18,7 @@ from pygpt.grading.report import FORMAT, CheckReport, GradeReport, ItemReport
 from pygpt.grading.rubric import Rubric
 from pygpt.grading.submission import Submission, UnusableError, staged
 from pygpt.output.messages import Message, plain, render, say
+from pygpt.version import __version__
 
 NOT_PROTECTED = say(
     "graded with --unsafe: the submission could read and write files, use the network and see other processes"
@@ -66,7 +66,7 @@ def failed_report(submission: Submission, job: GradingJob, message: str = "") ->
     stamp = [NOT_PROTECTED, *([AS_ROOT] if stays_root() else [])] if job.unsafe else []
     return GradeReport(
         format=FORMAT,
-        pygpt=pygpt.__version__,
+        pygpt=__version__,
         submission=submission.name,
         sha256=None,
         state="grader_error",

@@ -18,7 +18,7 @@ _LONGEST = 200
 
 
 def names_of(paths: Sequence[Path], out: Path | None) -> list[str]:
-    """A name for each of different paths: plain text, fit for a file, no two alike whatever their capitals.
+    """A name for each of different paths: plain text, fit for a file, no two alike, whatever their capitals.
 
     Args:
         out: the folder of results. Names that it has given keep their paths, and the new ones are noted there.

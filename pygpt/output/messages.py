@@ -111,7 +111,9 @@ class _Formatter(string.Formatter):
         if isinstance(value, Listed):
             return "; ".join(_in_language(message, self._lang, self._longest) for message in value.messages)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            return plain(str(value), self._longest)
+            # in full, a text keeps its lines
+            lines = str(value).split("\n") if self._longest is None else [str(value)]
+            return "\n".join(plain(line, self._longest) for line in lines)
         return number(value, format_spec or (".4g" if isinstance(value, float) else "d"), self._lang)
 
 

@@ -1,4 +1,4 @@
-"""The port against R: named quantities of two sides, compared in the order of computation."""
+"""pygpt against R: named quantities of two sides, compared in the order of computation."""
 
 from pygpt.parity.compare import Comparison, Limit, Line, compare
 

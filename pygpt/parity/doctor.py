@@ -1,9 +1,7 @@
 """What this machine has of R, of the bridge to it and of Python's torch; what is missing, and how to install it."""
 
 import dataclasses
-import os
 import platform
-import subprocess
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -14,7 +12,7 @@ import torch
 from pygpt.determinism import kernel_fingerprint
 from pygpt.errors import PygptError
 from pygpt.r.errors import INSTALL_LIBTORCH, INSTALL_RPY2, RMissingError, install_r_packages
-from pygpt.r.process import find_r
+from pygpt.r.process import run_script
 from pygpt.r.session import RSession
 
 FORMAT = 1
@@ -40,7 +38,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found. A value is None where it could not be."""
+    """What there is. A value is None where it could not be had."""
 
     r: dict[str, str | None]
     """version, home, locale, order (how a, A, b, B are sorted), icu, blas, lapack, cores; versions of torch, luz,
@@ -115,18 +113,14 @@ def doctor_json(diagnosis: Diagnosis) -> dict[str, Any]:
 def _r_facts(missing: list[Missing]) -> dict[str, str | None]:
     facts: dict[str, str | None] = dict.fromkeys(R_FACTS)
     try:
-        rscript = find_r().with_name("Rscript")
         # R's torch must not download libtorch because it was looked at.
-        environment = os.environ | {"TORCH_INSTALL": "0"}
-        told = subprocess.run(
-            [str(rscript), str(_FACTS)], env=environment, capture_output=True, timeout=_R_LIMIT, check=True
-        )
+        told = run_script(_FACTS, environment={"TORCH_INSTALL": "0"}, limit=_R_LIMIT)
     except RMissingError as error:
-        missing.append(Missing("R", error.problem, error.install))
-    except (OSError, subprocess.SubprocessError) as error:
-        missing.append(Missing("R", f"R does not run: {error}", ""))
+        missing.append(Missing("R", str(error.problem), error.install))
+    except PygptError as error:
+        missing.append(Missing("R", str(error), ""))
     else:
-        for line in told.stdout.decode("utf-8", "replace").splitlines():
+        for line in told.splitlines():
             name, _, value = line.partition("\t")
             if name in facts and value:
                 facts[name] = value
@@ -152,7 +146,7 @@ def _try_bridge(missing: list[Missing]) -> bool:
             if any(name.split(".")[0] == "torch" for name in session.python_modules()):
                 raise PygptError("R's process has loaded Python's torch")
     except RMissingError as error:
-        missing.append(Missing("rpy2", error.problem, error.install))
+        missing.append(Missing("rpy2", str(error.problem), error.install))
     except PygptError as error:
         missing.append(Missing("bridge", str(error), ""))
     else:

@@ -1,26 +1,38 @@
 """The ladder: what two implementations of a model are compared by, quantity after quantity, as computed here.
 
-`Task` says what to compute; `climb` computes it with the port; `oracle.py` lets R compute the same.
+`Task` says what to compute; `climb` computes it with pygpt; `oracle.py` lets R compute the same.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from pygpt import generation, r_semantics
+from pygpt.checkpoints import load_model, open_run
 from pygpt.determinism import reproducible
+from pygpt.errors import PygptError
 from pygpt.models import CharacterModel, build_model, cross_entropy
-from pygpt.settings import ModelSettings, PaddingRow
+from pygpt.settings import ModelSettings, PaddingRow, TrainingSettings
 from pygpt.trace import activations, gradients, weights
+from pygpt.training import training_step
 from pygpt.vocabulary import Vocabulary
+
+# With one step, `step1` would name the weights after it and those after a step without dropout.
+_LEAST = {"batch": 1, "length": 0, "steps": 2, "tokens": 1}
 
 
 @dataclass(frozen=True)
 class Task:
-    """One model's weights and inputs, all drawn from `seed`, in double precision, and what to do with them."""
+    """One model's weights and inputs, all drawn from `seed`, in double precision, and what to do with them.
+
+    Raises:
+        PygptError: a value that is not allowed.
+    """
 
     settings: ModelSettings
     padding_row: PaddingRow = "r"
@@ -33,8 +45,28 @@ class Task:
     tokens: int = 10
     temperature: float = 0.8
     seed: int = 42
-    run_weights: dict[str, Tensor] | None = None
-    """Weights of a run, in place of drawn ones."""
+    run: Path | None = None
+    """The folder of a run whose weights are taken, in place of drawn ones."""
+
+    def __post_init__(self) -> None:
+        TrainingSettings(padding_row=self.padding_row, lr=self.lr, max_norm=self.max_norm, seed=self.seed)
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value < least:
+                raise PygptError(
+                    "{name} = {value} is not allowed: it must be a whole number from {least}",
+                    name=name, value=value, least=least,
+                )  # fmt: skip
+
+    @classmethod
+    def of_run(cls, folder: Path, **options: Any) -> "Task":
+        """The shape, the padding row and the weights of a run; `options` are other fields, and win.
+
+        Raises:
+            PygptError: there is no run, or no weights yet.
+        """
+        run = open_run(folder)
+        return cls(run.model, **{"padding_row": run.training.padding_row, **options}, run=folder)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -59,11 +91,15 @@ class Task:
         with reproducible():
             torch.manual_seed(self.seed)
             model = build_model(self.settings, self.padding_row).double()
-        if self.run_weights:
-            model.load_state_dict(self.run_weights)
+        if self._run_weights:
+            model.load_state_dict(self._run_weights)
         else:
             _unsettle(model, self.seed)
         return model.eval()
+
+    @cached_property
+    def _run_weights(self) -> dict[str, Tensor]:
+        return {} if self.run is None else load_model(open_run(self.run)).state_dict()
 
     def step_seed(self, step: int) -> int:
         """What the generator is seeded with before step `step` (from 0): dropout masks can so be drawn beforehand."""
@@ -80,7 +116,7 @@ class Task:
 
 
 def climb(task: Task) -> dict[str, Tensor]:
-    """Every quantity of the ladder, as the port computes it, in the order of computation."""
+    """Every quantity of the ladder, as pygpt computes it, in the order of computation."""
     with reproducible():
         return dict(_rungs(task))
 
@@ -131,12 +167,8 @@ def _train(task: Task, model: CharacterModel, x: Tensor, y: Tensor) -> Tensor:
     losses = []
     for step in range(task.steps):
         torch.manual_seed(task.step_seed(step))
-        optimizer.zero_grad(set_to_none=True)
-        loss = cross_entropy(model(x), y)
-        loss.backward()  # type: ignore[no-untyped-call]
-        r_semantics.clip_grad_norm(parameters, task.max_norm)
-        optimizer.step()
-        losses.append(loss.detach())
+        loss = training_step(lambda x, y: cross_entropy(model(x), y), optimizer, parameters, x, y, task.max_norm)
+        losses.append(loss)
     return torch.stack(losses)
 
 

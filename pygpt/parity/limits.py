@@ -42,7 +42,8 @@ def judged(name: str, tensor: Tensor, exact: bool) -> Tensor:
     The gradient of that third is zero but for rounding (a shift of all keys leaves the softmax as it is), and Adam
     blows the rounding up to steps of the learning rate.
     """
-    if exact or not name.startswith(("step", "final.")) or not name.endswith("in_proj_bias"):
+    trained = name.startswith(("step", "final.")) and name.endswith("in_proj_bias")
+    if exact or not trained or tensor.dim() != 1 or len(tensor) % 3:
         return tensor
-    query, _, value = tensor.chunk(3)
+    query, _, value = tensor.tensor_split(3)
     return cat([query, value])

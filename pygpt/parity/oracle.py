@@ -48,20 +48,20 @@ def climb_with_oracle(task: Task, r: RSession) -> dict[str, Tensor]:
     )  # fmt: skip
 
     names = [f"grad.{name}" for name in backward_order(model, list(first["gradients"]))]
-    found: dict[str, Any] = {"ids": ids, **first["activations"], "loss": first["loss"]}
-    found |= {name: first["gradients"][name.removeprefix("grad.")] for name in names}
-    found |= {"grad_norm": clipped["norm"]} | {f"step1.{name}": value for name, value in stepped.items()}
-    found |= {"losses": trained["losses"]}
-    found |= {f"step{task.steps}.{name}": value for name, value in trained["weights"].items()}
-    found |= {"generated": generated}
+    computed: dict[str, Any] = {"ids": ids, **first["activations"], "loss": first["loss"]}
+    computed |= {name: first["gradients"][name.removeprefix("grad.")] for name in names}
+    computed |= {"grad_norm": clipped["norm"]} | {f"step1.{name}": value for name, value in stepped.items()}
+    computed |= {"losses": trained["losses"]}
+    computed |= {f"step{task.steps}.{name}": value for name, value in trained["weights"].items()}
+    computed |= {"generated": generated}
     return {
         name: torch.from_numpy(np.atleast_1d(np.asarray(value, dtype=np.float64)).copy())
-        for name, value in found.items()
+        for name, value in computed.items()
     }
 
 
 def limit_of(name: str, lr: float) -> Limit:
-    """How far port and oracle may be apart, both in double precision, as a share of a tensor's largest value.
+    """How far pygpt and the oracle may be apart, both in double precision, as a share of a tensor's largest value.
 
     Weights: as a share of the learning rate, which is what Adam's steps are made of.
     """

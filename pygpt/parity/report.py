@@ -2,13 +2,20 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
+from pygpt.output import tables
+from pygpt.output.messages import plain
 from pygpt.parity.compare import Comparison, Limit, Line
 from pygpt.parity.explanation import explain
 
 FORMAT = 1
+COLUMNS = ("quantity", "shape", "max |diff|", "relative", "ulp", "limit")
+
+Fact: TypeAlias = "str | int | float | Sequence[Fact] | Mapping[str, Fact] | None"
+"""What a report can say of itself: what JSON can hold, and so no tensor and no path."""
 
 
 @dataclass(frozen=True)
@@ -21,37 +28,36 @@ class Report:
     strictness: str
     """How the limits were chosen."""
     comparison: Comparison
-    facts: dict[str, Any]
+    facts: Mapping[str, Fact]
     """Settings, versions, provenance."""
 
 
 def report_text(report: Report) -> list[tuple[str, bool]]:
     """Lines to print, each with whether it is good news."""
     comparison = report.comparison
-    width = max(len(line.name) for line in comparison.lines)
-    lines = [(report.title, True), (f"  source: {report.source}; {report.strictness}", True)]
-    header = f"{'quantity':{width}}  {'shape':14}  {'max |diff|':>10}  {'relative':>9}  {'ulp':>8}  limit"
-    lines.append((f"  {header}", True))
-    lines += [(f"  {_row(line, width)}", line.agrees) for line in comparison.lines]
-    found = explain(comparison)
-    if found is None:
-        lines.append((f"  all {len(comparison.lines)} quantities are within their limits", True))
-        return lines
     over = sum(not line.agrees for line in comparison.lines)
-    first = comparison.first_divergence
-    assert first is not None
+    rows = [
+        [*cells(line), *([""] if line.agrees else [verdict(line)])][: len(COLUMNS) + bool(over)]
+        for line in comparison.lines
+    ]
+    header, *table = tables.lines([*COLUMNS, *([""] if over else [])], rows, left=(0, 1, 5, 6))
+    lines = [(report.title, True), (f"  source: {report.source}; {report.strictness}", True), (header, True)]
+    lines += [(row, line.agrees) for row, line in zip(table, comparison.lines, strict=True)]
+    explanation, first = explain(comparison), comparison.first_divergence
+    if explanation is None or first is None:
+        return [*lines, (f"  all {len(comparison.lines)} quantities are within their limits", True)]
     told = [
         f"{over} of {len(comparison.lines)} quantities are over their limits",
-        f"first divergence: {first.name}: {verdict(first)}",
-        found.inputs,
-        f"this usually means: {found.usual_causes}",
+        f"first divergence: {plain(first.name)}: {verdict(first)}",
+        explanation.inputs,
+        f"this usually means: {explanation.usual_causes}",
     ]
     return lines + [(f"  {line}", False) for line in told]
 
 
 def report_json(report: Report) -> dict[str, Any]:
-    """The same for programs; differences that are not numbers are null."""
-    found = explain(report.comparison)
+    """The same for programs. Differences may be infinite: `files.json_text` writes them as null."""
+    explanation = explain(report.comparison)
     return {
         "format": FORMAT,
         "title": report.title,
@@ -59,9 +65,9 @@ def report_json(report: Report) -> dict[str, Any]:
         "strictness": report.strictness,
         "facts": report.facts,
         "agrees": report.comparison.agrees,
-        "first_divergence": found.name if found else None,
-        "explanation": dataclasses.asdict(found) if found else None,
-        "quantities": [_line_json(line) for line in report.comparison.lines],
+        "first_divergence": explanation.name if explanation else None,
+        "explanation": dataclasses.asdict(explanation) if explanation else None,
+        "quantities": [dataclasses.asdict(line) for line in report.comparison.lines],
     }
 
 
@@ -72,30 +78,18 @@ def verdict(line: Line) -> str:
     return f"at {list(line.where)} expected {line.expected:.9g}, got {line.actual:.9g} ({line.ulp:.3g} ulp)"
 
 
-def limit_text(limit: Limit) -> str:
+def cells(line: Line) -> list[str]:
+    """A line as a row of a table, under COLUMNS."""
+    sizes = (_number(value) for value in (line.absolute, line.relative, line.ulp))
+    return [plain(line.name), "x".join(map(str, line.shape)), *sizes, _limit(line.limit)]
+
+
+def _limit(limit: Limit) -> str:
     """A limit in short: `2e-06+2e-06r` is absolute plus relative; `m` stands for a share of the tensor's largest."""
     parts = [(limit.absolute, ""), (limit.relative, "r"), (limit.of_largest, "m")]
     return "+".join(f"{value:.0e}{unit}" for value, unit in parts if value) or "0"
 
 
-def number(value: float) -> str:
-    """A difference to three digits after the first; 0 where there is none at all, - where it is no number."""
+def _number(value: float) -> str:
+    """A difference to three digits; 0 where there is none at all, - where it is no number."""
     return "-" if not math.isfinite(value) else "0" if value == 0 else f"{value:.2e}"
-
-
-def shape_text(line: Line) -> str:
-    """`3x8x16`."""
-    return "x".join(map(str, line.shape))
-
-
-def _row(line: Line, width: int) -> str:
-    row = (
-        f"{line.name:{width}}  {shape_text(line):14}  {number(line.absolute):>10}  "
-        f"{number(line.relative):>9}  {number(line.ulp):>8}  {limit_text(line.limit)}"
-    )
-    return row if line.agrees else f"{row}  {verdict(line)}"
-
-
-def _line_json(line: Line) -> dict[str, Any]:
-    values = dataclasses.asdict(line)
-    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}

@@ -6,21 +6,21 @@ from pathlib import Path
 
 from pygpt.errors import PygptError
 from pygpt.files import shipped
-from pygpt.parity.check import check_recording
+from pygpt.parity.check import check_live, check_recording
 from pygpt.parity.compare import compare
 from pygpt.parity.ladder import Task, climb
 from pygpt.parity.limits import judged
 from pygpt.parity.oracle import climb_with_oracle, limit_of
 from pygpt.parity.recorder import record
-from pygpt.parity.report import Report
+from pygpt.parity.report import Fact, Report
 from pygpt.r.session import RSession
 from pygpt.settings import ModelName
 
-SOURCES = ("oracle", "torch", "recorded")
+_KINDS = ("tiny", "stream")
 
 
 def compare_with_oracle(task: Task, r: RSession) -> Report:
-    """The port in double precision against the oracle in R, quantity by quantity.
+    """pygpt in double precision against the oracle in R, quantity by quantity.
 
     Raises:
         PygptError: R or rpy2 is missing, R fails.
@@ -31,33 +31,47 @@ def compare_with_oracle(task: Task, r: RSession) -> Report:
         {name: judged(name, tensor, exact=False) for name, tensor in actual.items()},
         lambda name: limit_of(name, task.lr),
     )
-    facts = {f.name: getattr(task, f.name) for f in dataclasses.fields(task) if f.name not in ("settings", "run")}
+    weights = f"the weights of {task.run}, " if task.run else ""
     return Report(
-        title=f"{task.settings.model}, double precision, seed {task.seed}",
+        title=f"{task.settings.model}, {weights}double precision, seed {task.seed}",
         source="oracle (base R, live)",
         strictness="limits stated for double precision; the key third of a trained in_proj_bias left out",
         comparison=comparison,
-        facts=dataclasses.asdict(task.settings) | facts,
+        facts=_facts(task),
     )
 
 
 def compare_with_recorded(model: ModelName) -> list[Report]:
-    """The port against the recordings of `model` that come with pygpt."""
-    return [
-        check_recording(shipped(f"parity_tests/recordings/{kind}_{model}.safetensors")) for kind in ("tiny", "stream")
-    ]
+    """pygpt against the recordings of `model` that come with it."""
+    return [check_recording(shipped(f"parity_tests/recordings/{kind}_{model}.safetensors")) for kind in _KINDS]
 
 
 def compare_with_torch(model: ModelName) -> list[Report]:
-    """The port against R torch on this machine, which records now what the recordings hold.
+    """pygpt against R torch on this machine, which records now what the recordings of `model` hold.
 
     Raises:
         PygptError: R, R torch, luz or safetensors is missing; the message says how to install it.
     """
     with tempfile.TemporaryDirectory() as folder:
-        record(Path(folder))
-        made = [Path(folder) / f"{kind}_{model}.safetensors" for kind in ("tiny", "stream")]
-        missing = [path.name for path in made if not path.exists()]
+        record(Path(folder), model=model)
+        made = {f"{kind} {model}": Path(folder) / f"{kind}_{model}.safetensors" for kind in _KINDS}
+        missing = [path.name for path in made.values() if not path.exists()]
         if missing:
-            raise PygptError(f"R's recorder did not write {', '.join(missing)}")
-        return [check_recording(path, made_here=True) for path in made]
+            raise PygptError("R's recorder did not write {files}", files=", ".join(missing))
+        return [check_live(path, name) for name, path in made.items()]
+
+
+def _facts(task: Task) -> dict[str, Fact]:
+    shape: dict[str, Fact] = dataclasses.asdict(task.settings)
+    return shape | {
+        "padding_row": task.padding_row,
+        "batch": task.batch,
+        "length": task.length,
+        "steps": task.steps,
+        "lr": task.lr,
+        "max_norm": task.max_norm,
+        "tokens": task.tokens,
+        "temperature": task.temperature,
+        "seed": task.seed,
+        "run_weights": str(task.run) if task.run else None,
+    }

@@ -3,8 +3,9 @@
 from collections.abc import Collection
 
 from pygpt.errors import PygptError
+from pygpt.output.messages import Message
 
-INSTALL_R = "apt-get install r-base-core r-base-dev (elsewhere than Debian and Ubuntu: R 4.2 or newer, with headers)"
+INSTALL_R = "apt-get install r-base-core r-base-dev (Debian, Ubuntu)"
 INSTALL_RPY2 = "pip install -c constraints.txt -e '.[r]'"
 INSTALL_LIBTORCH = "Rscript -e 'torch::install_torch()'"
 
@@ -17,10 +18,11 @@ def install_r_packages(names: Collection[str]) -> str:
 
 
 class RMissingError(PygptError):
-    """R or rpy2 is missing or cannot be loaded. `install` is the line that installs it."""
+    """R, Rscript or rpy2 is missing or cannot be loaded. `install` is the line that installs it."""
 
-    def __init__(self, problem: str, install: str) -> None:
-        super().__init__(f"{problem}. Install it: {install}")
+    def __init__(self, problem: Message, install: str) -> None:
+        super().__init__("{problem}. Install it: {install}", problem=problem, install=install)
+        self.args = (problem, install)  # pickle makes the error anew from them
         self.problem, self.install = problem, install
 
 
@@ -28,15 +30,23 @@ class RError(PygptError):
     """An R error: its message, the call it came from, and R's calls down to there, the outermost first."""
 
     def __init__(self, message: str, call: str | None, traceback: list[str]) -> None:
-        where = f" in {call}" if call else ""
-        calls = "\n  ".join(["\nR's calls, the outermost first:", *traceback]) if traceback else ""
-        super().__init__(f"R error{where}: {message}{calls}")
+        what = (
+            PygptError("R error in {call}: {message}", call=call, message=message)
+            if call
+            else PygptError("R error: {message}", message=message)
+        )
+        if traceback:
+            calls = "\n".join(f"- {call}" for call in traceback)
+            super().__init__("{what}\nR's calls, the outermost first:\n{calls}", what=what, calls=calls)
+        else:
+            super().__init__("{what}", what=what)
+        self.args = (message, call, traceback)
         self.message, self.call, self.traceback = message, call, traceback
 
 
 class RDiedError(PygptError):
-    """The R process ended in mid-call; the message says by which signal or exit code, and what it printed last."""
+    """The R process ended before it should; the message says by which signal or exit code, and what it printed last."""
 
 
 class RTimeoutError(PygptError):
-    """A call took longer than the session's time limit, and its R process was killed."""
+    """R took longer than it was given, and its process was killed."""

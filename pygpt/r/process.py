@@ -1,6 +1,6 @@
-"""The process that holds R: started with a clean locale and a folder of its own, spoken to by frames, killed.
+"""Processes of R: the one that holds a session, spoken to by frames, and an R script that runs to its end.
 
-For Linux and macOS: it needs process groups and sockets that a child inherits.
+A session's process is for Linux and macOS: it needs process groups and sockets that a child inherits.
 """
 
 import os
@@ -10,11 +10,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pygpt.output.messages import Message, say
 from pygpt.r import values, wire
-from pygpt.r.errors import INSTALL_R, RMissingError
+from pygpt.r.errors import INSTALL_R, RDiedError, RMissingError, RTimeoutError
 
 _WORKER = Path(__file__).with_name("worker.py")
 _SECONDS_TO_END = 5.0
@@ -27,11 +29,56 @@ def find_r() -> Path:
         RMissingError: there is none.
     """
     home = os.environ.get("R_HOME")
-    found = shutil.which("R", path=str(Path(home, "bin")) if home else None)
-    if found is None:
-        where = f"in R_HOME, {home}" if home else "on the PATH"
-        raise RMissingError(f"R is not installed: there is no program R {where}", INSTALL_R)
-    return Path(found)
+    program = shutil.which("R", path=str(Path(home, "bin")) if home else None)
+    if program is None:
+        where = (
+            say("R is not installed: there is no program R in R_HOME, {home} (R 4.2 or newer is needed)", home=home)
+            if home
+            else say("R is not installed: there is no program R on the PATH (R 4.2 or newer is needed)")
+        )
+        raise RMissingError(where, INSTALL_R)
+    return Path(program)
+
+
+def run_script(
+    script: Path, *arguments: str, environment: Mapping[str, str] | None = None, limit: float | None = None
+) -> str:
+    """Run an R script to its end. What R says on stderr goes to this process's own, as it comes.
+
+    Args:
+        environment: variables for the script, beside this process's own.
+        limit: seconds it may take; None for no limit.
+
+    Returns:
+        What it printed on stdout.
+
+    Raises:
+        RMissingError: R is missing, or has no Rscript beside it.
+        RDiedError: the script could not be started, or ended with an error.
+        RTimeoutError: it took longer than `limit`.
+    """
+    r = find_r()
+    rscript = shutil.which("Rscript", path=str(r.parent))
+    if rscript is None:
+        raise RMissingError(say("there is no program Rscript beside {r}", r=r), INSTALL_R)
+    try:
+        done = subprocess.run(
+            [rscript, str(script), *arguments],
+            stdout=subprocess.PIPE,
+            env={**os.environ, **(environment or {})},
+            timeout=limit,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RTimeoutError(
+            "R took longer than {limit:g} s in {what} and was stopped", limit=limit, what=script.name
+        ) from error
+    except OSError as error:
+        raise RDiedError("{program} cannot be started: {why}", program=rscript, why=error.strerror) from error
+    if done.returncode:
+        how = _ending(done.returncode)
+        raise RDiedError("R ended in {what}: {how}; what it said stands above", what=script.name, how=how)
+    return done.stdout.decode("utf-8", "replace")
 
 
 class RProcess:
@@ -75,13 +122,11 @@ class RProcess:
         self._wait()
         self.kill()
 
-    def how_it_ended(self) -> str:
+    def how_it_ended(self) -> Message:
         """After the connection broke: the signal or the exit code of the process."""
         self._wait()
         code = self.process.poll()
-        if code is None:
-            return "it closed the connection"
-        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        return say("it closed the connection") if code is None else _ending(code)
 
     def kill(self) -> None:
         """End R and whatever it started, now; remove its folder."""
@@ -96,6 +141,10 @@ class RProcess:
             self.process.wait(_SECONDS_TO_END)
         except subprocess.TimeoutExpired:
             return
+
+
+def _ending(code: int) -> Message:
+    return say("signal {name}", name=signal.Signals(-code).name) if code < 0 else say("exit code {code}", code=code)
 
 
 def _environment(locale: str, folder: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pygpt.errors import PygptError
+from pygpt.output.messages import Message, say
 from pygpt.r import values
 from pygpt.r.errors import INSTALL_RPY2, RDiedError, RError, RMissingError, RTimeoutError
 from pygpt.r.process import RProcess
@@ -65,7 +66,7 @@ class RSession:
             return
         self._process = RProcess(self._locale)
         try:
-            self._check(self._receive("start", _START_LIMIT)[0])
+            self._check(self._receive(say("its start"), _START_LIMIT)[0])
             for path in self._files:
                 self._request("source", [str(path)], str(path))
         except BaseException:
@@ -120,7 +121,7 @@ class RSession:
     def python_modules(self) -> list[str]:
         """The Python modules that R's process has loaded, by name: torch must never be among them."""
         self.start()
-        return list(self._request("modules", [], "the list of modules"))
+        return list(self._request("modules", [], "sys.modules"))
 
     def close(self) -> None:
         """End R. The session may be used again: the next call starts it anew."""
@@ -135,12 +136,12 @@ class RSession:
         if "error" in reply:
             raise RError(**reply["error"])
         if "unsendable" in reply:
-            raise PygptError(f"R's {what} gave a value that cannot be sent: {reply['unsendable']}")
+            raise PygptError("R's {what} gave a value that cannot be sent: {why}", what=what, why=reply["unsendable"])
         return values.from_wire(reply["value"], received)
 
     def _receive(
         self,
-        what: str,
+        what: Message | str,
         limit: float,
         request: dict[str, Any] | None = None,
         arrays: Iterable[tuple[str, int, memoryview]] = (),
@@ -155,14 +156,17 @@ class RSession:
         except TimeoutError as error:
             self._kill()
             raise RTimeoutError(
-                f"R took longer than {limit:g} s in {what} and was stopped; the next call starts it anew"
-            ) from error
+                "R took longer than {limit:g} s in {what} and was stopped; the next call starts it anew",
+                limit=limit, what=what,
+            ) from error  # fmt: skip
         except (EOFError, OSError) as error:
             how = self._process.how_it_ended()
             self._kill()
-            lines = "".join(f"\n  {line}" for line in self._last_printed.splitlines()[-_LAST_LINES:])
+            last = "\n".join(f"| {line}" for line in self._last_printed.splitlines()[-_LAST_LINES:])
+            if not last:
+                raise RDiedError("R died in {what}: {how}; it printed nothing", what=what, how=how) from error
             raise RDiedError(
-                f"R died in {what}: {how}" + (f"; it printed last:{lines}" if lines else "; it printed nothing")
+                "R died in {what}: {how}; it printed last:\n{last}", what=what, how=how, last=last
             ) from error
         except BaseException:
             # Ctrl-C: the reply that is still to come would be taken for that of the next request.
@@ -171,9 +175,12 @@ class RSession:
 
     def _check(self, greeting: dict[str, Any]) -> None:
         if "unavailable" in greeting:
-            raise RMissingError(f"rpy2 cannot be loaded ({greeting['unavailable']})", INSTALL_RPY2)
+            raise RMissingError(say("rpy2 cannot be loaded ({why})", why=greeting["unavailable"]), INSTALL_RPY2)
         if greeting["collate"] != self._locale:
-            raise PygptError(f"the locale {self._locale!r} is not installed: R sorts by {greeting['collate']!r}")
+            raise PygptError(
+                "the locale {asked} is not installed: R sorts by {actual}",
+                asked=repr(self._locale), actual=repr(greeting["collate"]),
+            )  # fmt: skip
 
     def _kill(self) -> None:
         if self._process:
@@ -185,5 +192,5 @@ class RSession:
 def _existing(path: Path | str) -> Path:
     file = Path(path).resolve()
     if not file.is_file():
-        raise PygptError(f"there is no R file {file}")
+        raise PygptError("there is no R file {file}", file=file)
     return file

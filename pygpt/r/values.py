@@ -84,7 +84,9 @@ def _outward(value: Any, arrays: list[tuple[str, int, memoryview]]) -> Any:
         return {"list": [_outward(item, arrays) for item in value], "names": None}
     if isinstance(value, np.ndarray | np.generic | bool | int | float):
         return _array(np.asarray(value), arrays)
-    raise PygptError(f"a {type(value).__name__} cannot be sent to R; numpy arrays, numbers, texts, lists and dicts can")
+    raise PygptError(
+        "a {kind} cannot be sent to R; numpy arrays, numbers, texts, lists and dicts can", kind=type(value).__name__
+    )
 
 
 def _array(value: NDArray[Any], arrays: list[tuple[str, int, memoryview]]) -> Any:
@@ -114,19 +116,26 @@ def _numbers(flat: NDArray[Any]) -> tuple[str, NDArray[Any]]:
             return "integer", flat.astype("<i4")
         if low >= -_EXACT and high <= _EXACT:
             return "double", flat.astype("<f8")
-        raise PygptError(f"R has no whole numbers beyond 2^53: the array holds {low} to {high}")
-    raise PygptError(f"R has no vector for an array of {dtype}")
+        raise PygptError(
+            "R has no whole numbers beyond 2^53: the array holds {low} to {high}", low=str(low), high=str(high)
+        )
+    raise PygptError("R has no vector for an array of {dtype}", dtype=dtype)
 
 
 def text(value: Any) -> str:
+    """A text as R can hold it.
+
+    Raises:
+        PygptError: not a text, or one with U+0000 or half of a surrogate pair.
+    """
     if not isinstance(value, str):
-        raise PygptError(f"a name in a list for R must be a text, not {value!r}")
+        raise PygptError("a name in a list for R must be a text, not {value}", value=repr(value))
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise PygptError(f"R has no text with half of a surrogate pair in it: {value!r:.60}") from error
+        raise PygptError("R has no text with half of a surrogate pair in it: {text}", text=f"{value!r:.60}") from error
     if "\0" in value:
-        raise PygptError(f"R has no text with the character U+0000 in it: {value!r:.60}")
+        raise PygptError("R has no text with the character U+0000 in it: {text}", text=f"{value!r:.60}")
     return str(value)
 
 

@@ -64,8 +64,8 @@ class Exercise:
     recorded: Recorded
     spread: tuple[dict[str, float], ...]
     """Losses after epoch 1 of the fast engine, one entry a seed: `seed`, `train`, `valid`."""
-    remarks: dict[str, list[str]]
-    """What the published results say of themselves, by language (`en`, `pt`)."""
+    remarks: list[str]
+    """What the published results say of themselves, in English: sentences for `tell`."""
 
     def deviation(self, part: str) -> float:
         """Standard deviation over the seeds of the loss after epoch 1."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-import pygpt
 from pygpt.corpus import Corpus
 from pygpt.determinism import reproducible
 from pygpt.errors import PygptError
@@ -20,6 +19,7 @@ from pygpt.validation.floor import Floors, count_floors, effect_of_others
 from pygpt.validation.gather import course_windows
 from pygpt.validation.texts import TextFacts, measure, words
 from pygpt.validation.verdict import Agreement, Verdict, judge
+from pygpt.version import __version__
 from pygpt.vocabulary import Vocabulary
 
 FORMAT = 1
@@ -183,7 +183,7 @@ def provenance(report: Report) -> dict[str, Any]:
     """What the report was made with and from."""
     attempts = [s.attempt for s in report.sections if s.attempt]
     return {
-        "pygpt": pygpt.__version__,
+        "pygpt": __version__,
         "torch": torch.__version__,
         "same_kernels_as_recording": report.same_kernels,
         "corpus_sha256": report.corpus_sha256,
@@ -206,7 +206,7 @@ def _section_json(section: Section) -> dict[str, Any]:
         "half_width": {part: e.half_width(part) for part in PARTS},
         "seeds": len(e.spread),
         "published_outside": [list(key) for key in section.published_outside],
-        "remarks": e.remarks["en"],
+        "remarks": e.remarks,
         "verdict": _verdict_json(verdict) if verdict else None,
         "text_is_r": attempt.text == e.recorded.text if attempt and attempt.text is not None else None,
     }

@@ -184,7 +184,7 @@ def published_lines(section: Section, lang: str) -> list[str]:
         **{part: e.half_width(part) for part in PARTS},
         **{f"s_{part}": e.deviation(part) for part in PARTS},
     )
-    return [_published(section, lang), *e.remarks[lang], band]
+    return [_published(section, lang), *(tell(lang, remark) for remark in e.remarks), band]
 
 
 def _published(section: Section, lang: str) -> str:

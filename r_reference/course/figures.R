@@ -1,11 +1,16 @@
 # The course's tables and figures. They draw on the device that is open.
 # The PDF broke the letters with a tilde; they are mended. Escapes keep them whole in any locale.
 
-#' Exercise 2: the table of losses and perplexities, and two panels, loss and perplexity an epoch.
-#' fitted_obj: luz's fitted object. The PDF gives this function twice, the same both times.
+#' Exercise 2: the table of losses and perplexities, and two panels, loss and perplexity of each epoch.
+#' The PDF gives this function twice, the same both times.
+#'
+#' @param fitted_obj luz's fitted object.
+#' @return nothing.
+#' @source exercise 2.
+#' @export
 analise_resultados_base_r <- function(fitted_obj) {
   history <- fitted_obj$records$metrics
-  epochs <- 1:length(history$train)
+  epochs <- 1:length(history$train) # nolint: seq_linter. The course's line.
   loss_train <- unlist(lapply(history$train, function(x) x$loss))
   loss_valid <- unlist(lapply(history$valid, function(x) x$loss))
   # PP(x) = exp(Entropy(x))
@@ -41,6 +46,11 @@ analise_resultados_base_r <- function(fitted_obj) {
 }
 
 #' Exercise 3: the last validation loss and its perplexity, and one panel of losses.
+#'
+#' @param fitted_obj luz's fitted object.
+#' @return nothing.
+#' @source exercise 3.
+#' @export
 analise_comparativa <- function(fitted_obj) {
   history <- fitted_obj$records$metrics
   loss_train <- unlist(lapply(history$train, function(x) x$loss))

@@ -1,7 +1,16 @@
 # The course's generation (exercises 2 and 3). Needs text.R.
 
-#' Continue idx, a tensor (1, n) of R ids, by max_new_tokens ids -> (1, n + max_new_tokens).
-#' The loop inside the course's Generate_Text_Base; on_token is called with each new id's tensor.
+#' Continue a prompt: the loop inside the course's Generate_Text_Base. It draws from torch's generator.
+#'
+#' @param model an R torch module, in eval mode.
+#' @param idx a tensor of R ids (1, n).
+#' @param max_new_tokens how many ids to add.
+#' @param temperature what the logits are divided by.
+#' @param block_size the longest window, in ids.
+#' @param on_token a function, called with the tensor (1, 1) of each new id.
+#' @return a tensor of R ids (1, n + max_new_tokens).
+#' @source exercises 2 and 3, Generate_Text_Base.
+#' @export
 generate_ids <- function(model, idx, max_new_tokens, temperature, block_size, on_token = function(idx_next) NULL) {
   torch::with_no_grad({
     for (i in 1:max_new_tokens) {
@@ -18,9 +27,19 @@ generate_ids <- function(model, idx, max_new_tokens, temperature, block_size, on
   idx
 }
 
-#' Print start_str and what the model makes of it. The course's function, with its globals vocab
-#' and block_size as arguments, and the generated text returned, without start_str.
-#' heading: what is printed first; %s is start_str. Each exercise has its own.
+#' Print a prompt and what the model makes of it. The course's function, with its globals vocab and block_size as
+#' arguments, and with the generated text returned.
+#'
+#' @param model_fitted luz's fitted object.
+#' @param start_str the prompt.
+#' @param vocab what build_vocabulary() returns.
+#' @param block_size the longest window, in ids.
+#' @param heading what is printed first, with sprintf()'s place for the prompt. Each exercise has its own.
+#' @param max_new_tokens how many characters to generate.
+#' @param temperature what the logits are divided by.
+#' @return the generated text without the prompt, invisibly.
+#' @source exercises 2 and 3.
+#' @export
 Generate_Text_Base <- function(model_fitted, start_str, vocab, block_size, heading,
                                max_new_tokens = 300, temperature = 0.8) {
   model <- model_fitted$model

@@ -1,5 +1,4 @@
-# Masked multi-head attention, written as in exercise 1. Source: exercise 1 and, for the biases
-# and the dropout on the weights, R torch's nn_multihead_attention.
+# Masked multi-head attention, written as in exercise 1.
 #
 # x holds the windows' positions, (batch * k, d); rows[[b]] are those of window b, and X below is
 # one window, (k, d). torch keeps U_Q, U_K, U_V of all heads as the rows of one in_proj_weight
@@ -18,16 +17,30 @@ head_weights <- function(w, h, d, d_k) {
        b = lapply(at, function(i) w$in_proj_bias[i]))
 }
 
-#' M_ij = 0 where j <= i, -Inf where j > i. Returns (k, k). Exercise 1, "Mascaramento".
+#' The mask M: M_ij = 0 where j <= i, -Inf where j > i.
+#'
+#' @param k the number of positions.
+#' @return a matrix (k, k), (query, key).
+#' @source exercise 1, "Mascaramento".
+#' @export
 causal_mask <- function(k) {
   m <- matrix(0, k, k)
   m[upper.tri(m)] <- -Inf
   m
 }
 
-#' MHA(X) = Concat(head_1, ..., head_H) U_O for every window.
-#' x (batch * k, d), mask (batch, n_head, k, k) or NULL -> y (batch * k, d), the weights W before
-#' dropout (batch, n_head, query, key), and Q, K, V (a list by head) and Z for the derivative.
+#' Masked multi-head attention of every window: MHA(X) = Concat(head_1, ..., head_H) U_O,
+#' head_h = softmax(Q K' / sqrt(d_k) + M) V, Q = X U_Q + b_Q, K and V alike.
+#'
+#' @param x the windows' positions (batch * k, d).
+#' @param w list(in_proj_weight, in_proj_bias, out_weight, out_bias): (3 d, d), (3 d), (d, d), (d).
+#' @param n_head the number of heads; d_k = d / n_head.
+#' @param batch the number of windows.
+#' @param mask the weights' dropout (batch, n_head, query, key), or NULL for none.
+#' @return list(y, weights, heads, z): y (batch * k, d), the weights W before dropout (batch, n_head, query, key),
+#'   and for the derivative Q, K, V (a list by head) and Z (batch * k, d).
+#' @source exercise 1; the biases and the dropout on the weights: R torch's nn_multihead_attention.
+#' @export
 attention <- function(x, w, n_head, batch, mask = NULL) {
   d <- ncol(x)
   k <- nrow(x) / batch

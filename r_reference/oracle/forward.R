@@ -27,8 +27,14 @@ check_input <- function(settings, x, n_head, masks) {
   if (length(problems) > 0) stop("dropout masks: ", paste(problems, collapse = "; "))
 }
 
-#' The dropout masks a training step takes, by name, with their shapes and in the order in which
-#' torch draws them. Masks hold 0 or 1 / (1 - p).
+#' The dropout masks that a training step takes. A mask holds 0 where a number is dropped and 1 / (1 - p) elsewhere.
+#'
+#' @param settings what oracle_settings() returns.
+#' @param batch,k the number of windows and of positions in each.
+#' @param n_head the number of heads.
+#' @return a named list of shapes, in the order in which torch draws the masks: embedding (batch, k, n_embd), and for
+#'   each block j from 1 blockJ.attn_weights (batch, head, query, key) and blockJ.ffn (batch, k, n_embd).
+#' @export
 mask_shapes <- function(settings, batch, k, n_head) {
   shapes <- list(embedding = c(batch, k, settings$n_embd))
   for (j in seq_len(settings$n_layer)) {
@@ -87,9 +93,18 @@ named_activations <- function(pass, batch) {
   c(act, list(act.scale3 = fold(pass$scale3$y), act.logits = fold(pass$logits)))
 }
 
-#' Every activation of the model for ids x (batch, k). masks: a named list as mask_shapes() tells,
-#' NULL or a mask left out = no dropout there. act.embedding is the first block's input, so after
-#' dropout; attention weights are given before dropout, (batch, head, query, key).
+#' Every activation of the model.
+#'
+#' @param weights a named list of arrays under R's state_dict() names, with torch's shapes. The model without
+#'   attention is the one without MH.*.
+#' @param x a matrix of R ids (batch, k), 1-based, PAD = 1; k is block_size at most.
+#' @param n_head the number of heads. The model without attention has none and takes any number.
+#' @param masks dropout masks by the names of mask_shapes(). One left out drops nothing, NULL none at all.
+#' @return a named list of arrays in the order in which they arise. act.embedding (batch, k, n_embd) is what block 1
+#'   gets, so after dropout; act.blockJ.attn_weights (batch, head, query, key) are before dropout, act.blockJ.ffn
+#'   after; act.logits (batch, k, nvoc).
+#' @source exercises 2 and 3, forward().
+#' @export
 oracle_forward <- function(weights, x, n_head, masks = NULL) {
   named_activations(forward_pass(weights, x, n_head, masks), nrow(x))
 }
@@ -100,8 +115,13 @@ log_softmax <- function(scores) {
   shifted - log(rowSums(exp(shifted)))
 }
 
-#' Mean cross entropy over all positions: -mean(log p(y)). logits (batch, k, nvoc), y (batch, k).
-#' Exercise 2, L(theta); the course's nn_cross_entropy_wrapper.
+#' Mean cross entropy over all positions: -mean(log p(y)).
+#'
+#' @param logits an array (batch, k, nvoc).
+#' @param y the next ids (batch, k), R ids.
+#' @return one number, in nats.
+#' @source exercise 2, L(theta); the course's nn_cross_entropy_wrapper.
+#' @export
 oracle_loss <- function(logits, y) {
   nvoc <- dim(logits)[3]
   if (!identical(as.numeric(dim(y)), as.numeric(dim(logits)[1:2]))) stop("y must be a matrix, (batch, k)")

@@ -49,9 +49,15 @@ block_backward <- function(d_next, kept, w, n_head, batch, masks, j) {
   list(h = d_h, gradients = grads)
 }
 
-#' Loss, gradients (named and shaped like the weights) and activations.
-#' x, y (batch, k) of R ids; masks as in oracle_forward(). padding_row = "r" leaves R row 2 of wte
-#' without gradient, as R torch does; "corrected" leaves R row 1, PAD.
+#' The loss and its gradient, derived by hand.
+#'
+#' @param weights,x,n_head,masks as for oracle_forward().
+#' @param y the next ids (batch, k), R ids.
+#' @param padding_row "r" leaves R row 2 of wte without gradient, as R torch does; "corrected" R row 1, PAD.
+#' @return list(loss, gradients, activations): the loss in nats, the gradients named and shaped like the weights, and
+#'   what oracle_forward() returns.
+#' @source exercises 2 and 3; the derivatives stand beside the layers in layers.R and attention.R.
+#' @export
 oracle_gradients <- function(weights, x, y, n_head, masks = NULL, padding_row = "r") {
   without_gradient <- padding_row_number(padding_row)
   pass <- forward_pass(weights, x, n_head, masks)

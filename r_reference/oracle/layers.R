@@ -19,8 +19,13 @@ linear_backward <- function(d_y, x, weight) {
 #' The largest entry of each row.
 row_max <- function(x) apply(x, 1, max)
 
-#' softmax of each row, its largest entry taken off first so that exp() cannot overflow.
-#' Exercise 1, the matrix of weights: w_ij = exp(E_ij) / sum_l exp(E_il).
+#' softmax of each row: w_ij = exp(E_ij) / sum_l exp(E_il). The row's largest entry is taken off first, so that exp()
+#' cannot overflow.
+#'
+#' @param scores a matrix (rows, n); -Inf gives a weight of 0.
+#' @return weights (rows, n); each row sums to 1.
+#' @source exercise 1, the matrix of weights W.
+#' @export
 softmax <- function(scores) {
   e <- exp(scores - row_max(scores))
   e / rowSums(e)
@@ -30,8 +35,14 @@ softmax <- function(scores) {
 #' d_s = w * (d_w - sum_j w_j d_w_j), row by row.
 softmax_backward <- function(d_w, w) w * (d_w - rowSums(d_w * w))
 
-#' h = (x - mean) / sqrt(var + eps), y = weight * h + bias; the variance divides by n (biased).
-#' R torch: nn_layer_norm with its default eps = 1e-5. Keeps h and sqrt(var + eps) for the derivative.
+#' Layer normalisation: h = (x - mean) / sqrt(var + eps), y = weight * h + bias; the variance divides by n (biased).
+#'
+#' @param x a matrix (rows, n).
+#' @param weight,bias vectors (n).
+#' @param eps what is added to the variance.
+#' @return list(y, h, deviation): y (rows, n), and h and sqrt(var + eps), which the derivative needs.
+#' @source R torch: nn_layer_norm with its default eps = 1e-5.
+#' @export
 layer_norm <- function(x, weight, bias, eps = 1e-5) {
   centred <- x - rowMeans(x)
   deviation <- sqrt(rowMeans(centred^2) + eps)

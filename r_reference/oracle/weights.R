@@ -1,7 +1,12 @@
 # The weights: a named list with the names and the order of R torch's state_dict().
 
 #' Shapes of a model's weights, in the order of R torch's state_dict(): by kind, not by block.
-#' Returns a named list of integer vectors. Source: the course's nn_module (exercises 2 and 3).
+#'
+#' @param block_size,n_embd,n_layer,nvoc the model's settings: longest window (ids), width, blocks, vocabulary with PAD.
+#' @param attention TRUE for the model of exercise 2, FALSE for that of exercise 3.
+#' @return a named list of vectors, one a weight.
+#' @source the course's nn_module, initialize() (exercises 2 and 3).
+#' @export
 weight_shapes <- function(block_size, n_embd, n_layer, nvoc, attention = TRUE) {
   blocks <- seq_len(n_layer) - 1
   norm <- function(name) setNames(list(n_embd, n_embd), paste0(name, c(".weight", ".bias")))
@@ -25,18 +30,21 @@ weight_shapes <- function(block_size, n_embd, n_layer, nvoc, attention = TRUE) {
 shape_of <- function(x) if (is.null(dim(x))) length(x) else dim(x)
 
 #' Every way in which two named lists of shapes differ, one sentence each; none: character(0).
-shape_problems <- function(found, expected) {
-  both <- intersect(names(expected), names(found))
-  differ <- Filter(function(name) !identical(as.numeric(found[[name]]), as.numeric(expected[[name]])), both)
-  text <- function(shape) paste0("(", paste(shape, collapse = ", "), ")")
-  c(sprintf("missing: %s", setdiff(names(expected), names(found))),
-    sprintf("unexpected: %s", setdiff(names(found), names(expected))),
-    vapply(differ, function(name) sprintf("%s has shape %s, expected %s", name,
-                                          text(found[[name]]), text(expected[[name]])), ""))
+shape_problems <- function(actual, expected) {
+  both <- intersect(names(expected), names(actual))
+  differ <- Filter(function(name) !identical(as.numeric(actual[[name]]), as.numeric(expected[[name]])), both)
+  text <- function(shapes) vapply(shapes[differ], function(s) paste0("(", paste(s, collapse = ", "), ")"), "")
+  c(sprintf("missing: %s", setdiff(names(expected), names(actual))),
+    sprintf("unexpected: %s", setdiff(names(actual), names(expected))),
+    sprintf("%s has shape %s, expected %s", differ, text(actual), text(expected)))
 }
 
 #' The model's settings as far as its weights tell: all but the number of heads and the dropout.
-#' Stops with every key that is missing, unexpected or of another shape.
+#'
+#' @param weights a named list of arrays.
+#' @return list(block_size, n_embd, n_layer, nvoc, attention), the arguments of weight_shapes(). Stops with every
+#'   name that is missing, unexpected or of another shape.
+#' @export
 oracle_settings <- function(weights) {
   for (name in c("wpe.weight", "wte.weight")) {
     if (length(dim(weights[[name]])) != 2) stop("the weights hold no matrix ", name)

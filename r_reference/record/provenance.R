@@ -1,7 +1,11 @@
 # Where a recording comes from: versions, locale, threads, processor, day.
 
-#' A named list for the recording's metadata. kernel_fingerprint: what PyTorch gave on the same
-#' machine (R torch cannot make it: its layers draw in another order), or NULL to leave it out.
+#' Where a recording is made, for its metadata.
+#'
+#' @param kernel_fingerprint what PyTorch gave on the same machine (R torch cannot make it: its layers draw in another
+#'   order), or NULL to leave it out.
+#' @return a named list.
+#' @export
 make_provenance <- function(kernel_fingerprint = NULL) {
   version <- function(package) as.character(utils::packageVersion(package))
   c(list(r = as.character(getRversion()), torch = version("torch"), libtorch = libtorch_version(), luz = version("luz"),
@@ -34,7 +38,6 @@ cpu_name <- function(fields = cpu_fields()) {
 #' The five parts of AVX-512 are those that ATen asks for.
 cpu_capability <- function(fields = cpu_fields()) {
   flags <- strsplit(paste("", fields["flags"]), " +")[[1]]
-  if (all(c("avx512f", "avx512vl", "avx512bw", "avx512dq", "fma") %in% flags)) "AVX512"
-  else if (all(c("avx2", "fma") %in% flags)) "AVX2"
-  else "DEFAULT"
+  if (all(c("avx512f", "avx512vl", "avx512bw", "avx512dq", "fma") %in% flags)) return("AVX512")
+  if (all(c("avx2", "fma") %in% flags)) "AVX2" else "DEFAULT"
 }

@@ -1,7 +1,14 @@
 # shakespeare_*: the whole of exercises 2 and 3 on Shakespeare.txt.
 
-#' Writes FOLDER/shakespeare_LABEL_{epochs.csv,steps.csv,generated.txt}; at: FOLDER/LABEL.
+#' Record a whole exercise: shakespeare_LABEL_epochs.csv, _steps.csv and _generated.txt.
 #' The trained weights are not kept, only their SHA-256 is said.
+#'
+#' @param model list(name, generator).
+#' @param corpus Shakespeare.txt.
+#' @param at FOLDER/LABEL: where the files go, and the label in their names.
+#' @return nothing.
+#' @source exercises 2 and 3.
+#' @export
 record_shakespeare <- function(model, corpus, at) {
   file_name <- function(what) file.path(dirname(at), paste0("shakespeare_", basename(at), "_", what))
   config <- course_config()
@@ -10,7 +17,8 @@ record_shakespeare <- function(model, corpus, at) {
   tokens <- split_tokens(Encoder(unlist(strsplit(raw_text, "")), vocab))
   store <- new.env()
   fitted <- fit_model(set_up_model(model$generator, config, length(vocab)),
-                      make_dataloaders(tokens$train, tokens$valid, config), config, 42, list(step_losses_callback(store)))
+                      make_dataloaders(tokens$train, tokens$valid, config),
+                      config, 42, list(step_losses_callback(store)))
   history <- loss_history(fitted)
   # %.9g gives a float32 back exactly
   writeLines(c("step,loss", sprintf("%d,%.9g", seq_along(store$losses), store$losses)), file_name("steps.csv"))

@@ -3,13 +3,21 @@
 #' Token i (from 1) of the stream: the R id 2 + ((i a) mod b) mod c. No text is needed.
 stream_tokens <- function(n, stream) 2 + ((seq_len(n) * stream$a) %% stream$b) %% stream$c
 
+#' What is done with the model, for the file's metadata.
 stream_run <- function() {
   list(stream = list(a = 7919, b = 10007, c = 65), train_tokens = 3294, valid_tokens = 823, epochs = 2,
        batch_size = 64, lr = 0.001, max_norm = 1.0, seed = 42, prompt_tokens = 9, generate_seed = 123,
        temperature = 0.8, new_tokens = 200)
 }
 
-#' model: list(name, generator). Writes one file.
+#' Record a training by luz.
+#'
+#' @param model list(name, generator).
+#' @param path the file.
+#' @param provenance what make_provenance() returns.
+#' @return nothing.
+#' @source exercises 2 and 3, on the stream's ids.
+#' @export
 record_stream <- function(model, path, provenance) {
   run <- stream_run()
   config <- course_config()
@@ -18,11 +26,13 @@ record_stream <- function(model, path, provenance) {
   train <- seq_len(run$train_tokens)
   nvoc <- run$stream$c + 1
   store <- new.env()
-  fitted <- fit_model(set_up_model(model$generator, config, nvoc), make_dataloaders(tokens[train], tokens[-train], config),
+  fitted <- fit_model(set_up_model(model$generator, config, nvoc),
+                      make_dataloaders(tokens[train], tokens[-train], config),
                       config, run$seed, list(step_losses_callback(store)))
   history <- loss_history(fitted)
   single <- function(x) torch::torch_tensor(x, dtype = torch::torch_float())
-  tensors <- c(list(step_losses = single(store$losses), train_loss = single(history$train), valid_loss = single(history$valid)),
+  tensors <- c(list(step_losses = single(store$losses), train_loss = single(history$train),
+                    valid_loss = single(history$valid)),
                weight_copies(fitted$model, "final."))
 
   fitted$model$eval()

@@ -1,7 +1,10 @@
 # tiny_*.safetensors: a small model's every tensor, one step, 20 steps, and generated ids.
 # The order of the calls is the recordings': each draws from torch's one generator.
 
+#' The small model's settings.
 tiny_settings <- function() list(block_size = 8, n_embd = 16, N_Layers = 2, Head = 2, nvoc = 11, p0 = 0.2)
+
+#' What is done with it, for the file's metadata.
 tiny_run <- function() {
   list(build_seed = 42, train_seed = 7, train_steps = 20, lr = 0.001, max_norm = 1.0,
        generate_seed = 123, temperature = 0.8, new_tokens = 40)
@@ -14,7 +17,14 @@ tiny_batch <- function() {
   list(x = ids(windows[, 1:8]), y = ids(windows[, 2:9]))
 }
 
-#' model: list(name, generator). Writes one file.
+#' Record a small model's every tensor.
+#'
+#' @param model list(name, generator).
+#' @param path the file.
+#' @param provenance what make_provenance() returns.
+#' @return nothing.
+#' @source exercises 2 and 3, with small settings.
+#' @export
 record_tiny <- function(model, path, provenance) {
   settings <- tiny_settings()
   run <- tiny_run()

@@ -1,15 +1,15 @@
 # The oracle against a recording of a tiny model made with R torch, which computes in float32.
 
 #' Largest difference, as a share of the largest expected number. Inf where the shapes differ.
-relative_error <- function(got, expected) {
-  if (!identical(as.numeric(shape_of(got)), as.numeric(shape_of(expected)))) return(Inf)
-  max(abs(got - expected)) / max(abs(expected))
+relative_error <- function(computed, expected) {
+  if (!identical(as.numeric(shape_of(computed)), as.numeric(shape_of(expected)))) return(Inf)
+  max(abs(computed - expected)) / max(abs(expected))
 }
 
 #' Tensors of a recording whose name begins with `prefix`, under what follows it.
 recorded <- function(tensors, prefix) {
-  found <- tensors[startsWith(names(tensors), prefix)]
-  setNames(found, substring(names(found), nchar(prefix) + 1))
+  chosen <- tensors[startsWith(names(tensors), prefix)]
+  setNames(chosen, substring(names(chosen), nchar(prefix) + 1))
 }
 
 #' Compare forward pass, loss, gradients, their norm and one AdamW step with a recording.
@@ -19,8 +19,8 @@ check_recording <- function(path, report) {
   settings <- from_json(file$metadata$model_settings)
   run <- from_json(file$metadata$run)
   # float32 carries 7 digits, and the sums here are short
-  compare <- function(what, got, expected, limit = 1e-5) {
-    report(paste(file$metadata$model, what), relative_error(got, expected), limit)
+  compare <- function(what, computed, expected, limit = 1e-5) {
+    report(paste(file$metadata$model, what), relative_error(computed, expected), limit)
   }
   weights <- recorded(file$tensors, "init.")
   back <- oracle_gradients(weights, file$tensors$x, file$tensors$y, settings$Head)
@@ -31,7 +31,9 @@ check_recording <- function(path, report) {
   good <- c(good, compare("loss", array(back$loss, 1), file$tensors$loss))
   gradients <- recorded(file$tensors, "grad.")
   if (!setequal(names(gradients), names(weights))) stop(path, ": its gradients have other names than its weights")
-  for (name in names(weights)) good <- c(good, compare(paste0("grad.", name), back$gradients[[name]], gradients[[name]]))
+  for (name in names(weights)) {
+    good <- c(good, compare(paste0("grad.", name), back$gradients[[name]], gradients[[name]]))
+  }
   clipped <- oracle_clip(back$gradients, run$max_norm)
   good <- c(good, compare("grad_norm", array(clipped$norm, 1), file$tensors$grad_norm))
   step1 <- oracle_adamw_step(weights, clipped$gradients, oracle_adamw_start(weights), run$lr)$weights

@@ -39,13 +39,13 @@ check_gradients <- function(attention, report) {
   good <- c()
   for (name in names(case$weights)) {
     expected <- finite_differences(case, name)
-    got <- r[[name]]
+    derived <- r[[name]]
     if (name == "wte.weight") {
       zeros <- max(abs(r[[name]][2, ]), abs(corrected[[name]][1, ]))
       good <- c(good, report(paste(model, "wte row without gradient"), zeros, 0))
-      got[2, ] <- corrected[[name]][2, ]
+      derived[2, ] <- corrected[[name]][2, ]
     }
-    error <- max(abs(got - expected)) / max(abs(expected))
+    error <- max(abs(derived - expected)) / max(abs(expected))
     good <- c(good, report(paste(model, "finite differences", name), error, 1e-6))
   }
   good

@@ -38,7 +38,8 @@ def draw_run(folder: Path) -> Path:
         axes.set(title=name, xlabel="epoch", ylabel=unit)
         axes.xaxis.set_major_locator(MaxNLocator(integer=len(history) > 1))
         axes.grid(alpha=0.3)
-        axes.legend(frameon=False)
+        if losses or history:
+            axes.legend(frameon=False)
     figure.suptitle(f"{run.model.model} on {Path(run.training.corpus).name}, seed {run.training.seed}")
     save(figure, folder / FIGURE)
     return folder / FIGURE

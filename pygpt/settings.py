@@ -165,7 +165,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise PygptError("cannot read {path}: {why}", path=path, why=error.strerror) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise PygptError("{path} is not a TOML file: {why}", path=path, why=error) from error
     try:
         check_names(values)
@@ -232,8 +232,10 @@ _KIND_FAULTS: dict[type, str] = {
 
 def _require(holds: bool, name: str, value: object, allowed: Message) -> None:
     if not holds:
+        # Python refuses to write whole numbers of thousands of digits.
+        written = "…" if isinstance(value, int) and value.bit_length() > 1000 else str(value)
         raise PygptError(
-            "{name} = {value} is not allowed: it must be {allowed}", name=name, value=str(value), allowed=allowed
+            "{name} = {value} is not allowed: it must be {allowed}", name=name, value=written, allowed=allowed
         )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pygpt.errors import PygptError
+from pygpt.files import json_text
 from pygpt.output.messages import Message, say
 
 PAD = "<PAD>"
@@ -92,7 +93,7 @@ class Vocabulary:
     def to_json(self) -> str:
         """The file `vocabulary.json` of a run."""
         content = {"format": FORMAT, "pad": PAD, "order": self.order, "characters": list(self.characters)}
-        return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+        return json_text(content)
 
     @classmethod
     def from_file(cls, path: Path) -> "Vocabulary":

@@ -9,6 +9,7 @@ recorded_models <- function() {
        gpt_noattn = list(name = "GPT_NoAttn", generator = gpt_noattn_module()))
 }
 
+#' The text of --model: gpt or gpt_noattn; anything else stops.
 read_model <- function(text) {
   if (!text %in% c("gpt", "gpt_noattn")) stop("must be gpt or gpt_noattn")
   text

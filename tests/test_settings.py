@@ -76,3 +76,10 @@ def test_toml_with_an_unknown_key_or_no_toml(tmp_path: Path) -> None:
     with pytest.raises(PygptError, match="not a TOML file"):
         read_toml(file)
     assert "vocab_size" not in setting_names()
+
+
+def test_a_number_beyond_all_bounds_is_refused() -> None:
+    with pytest.raises(PygptError, match="n_embd = … is not allowed"):
+        ModelSettings(n_embd=10**5000)
+    with pytest.raises(PygptError, match="lr = inf is not allowed"):
+        TrainingSettings(lr=10**5000)

@@ -49,8 +49,8 @@ class Algebra:
     output: Literal["logits", "softmax", "log_softmax", "sigmoid"] = "logits"
     tied: bool = False
     drop: frozenset[str] = frozenset({"embedding", "weights", "ffn"})
-    """Where values are dropped in training: also `token`, `before softmax`, `attention` (its output), `inside ffn`,
-    `sum` (after the feed-forward part)."""
+    """Where values are dropped in training: also `token`, `before softmax`, `joined` (before out_proj),
+    `attention` (its output), `inside ffn`, `sum` (after the feed-forward part)."""
     rates: frozenset[tuple[str, str]] = frozenset()
     """Places with another rate than `p`: `p / 2`, `2 p`, `1 - p` or a number."""
     in_eval: frozenset[str] = frozenset()
@@ -153,6 +153,7 @@ class _Pass:
             joined = joined.permute(0, 2, 3, 1).reshape(b, k, d)
         else:
             joined = joined.transpose(1, 2).reshape(b, k, d)
+        joined = self._dropped("joined", joined)
         return functional.linear(joined, self.w[f"MH.{j}.out_proj.weight"], self._bias(f"MH.{j}.out_proj.bias"))
 
     def _split(self, x: Tensor) -> Tensor:

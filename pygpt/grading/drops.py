@@ -47,6 +47,7 @@ DROPS = (
     _drop("attention", say("scores are dropped before the softmax, not weights after it"), "before_softmax"),
     _drop("attention", say("the attention's output is dropped, not its weights"), "attention"),
     _drop("attention", say("the attention's output is dropped as well as its weights"), "weights", "attention"),
+    _drop("attention", say("what the heads give is dropped before out_proj, not their weights"), "joined"),
     *_at_other_rates("attention", "weights"),
     _drop("ffn", say("nothing is dropped of the feed-forward part")),
     _drop("ffn", say("values inside the feed-forward part are dropped, not its output"), "inside_ffn"),

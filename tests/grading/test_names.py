@@ -43,10 +43,10 @@ def test_a_students_folder_is_one_submission_with_its_name(tmp_path: Path, entry
 
 
 def test_packages_are_called_by_their_folder_or_the_one_around_it(tmp_path: Path) -> None:
-    for path in ("ana", "bia/submission", "caio/work/model/main"):
+    for path in ("ana", "bia/submission", "caio/port/model/main"):
         file(tmp_path / path / "__init__.py")
     assert names(tmp_path / "ana", tmp_path / "bia" / "submission") == ["ana", "bia"]
-    assert names(tmp_path / "caio" / "work" / "model" / "main") == ["work"]
+    assert names(tmp_path / "caio" / "port" / "model" / "main") == ["port"]
 
 
 def test_dots_and_slashes_name_the_folder_they_mean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,11 +137,6 @@ def of_models(*given: object, having: str = "FFN") -> Each:
     return cases
 
 
-def shapes_of(settings: ModelSettings) -> Sequence[int]:
-    """Lengths to try: the shortest, one in between, the longest."""
-    return (1, settings.block_size // 2, settings.block_size)
-
-
 def tokens(rng: torch.Generator, shape: Sequence[int], low: int, high: int) -> Tensor:
     """Rows of the vocabulary from `low` to below `high`."""
     return torch.randint(low, high, list(shape), generator=rng)

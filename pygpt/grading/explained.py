@@ -17,7 +17,6 @@ _KEYS: dict[str, Message] = {
     "tolerances.logits": say("largest difference, in standard deviations of the logits"),
     "tolerances.gradients": say("of a gradient's norm"),
     "tolerances.update": say("of the learning rate"),
-    "tolerances.dropout": say("standard deviations of a rate"),
     "limits.check_seconds": say("for each answer"),
     "limits.load_seconds": say("for loading the submission"),
     "limits.total_seconds": say("for all of its grading"),

@@ -1,8 +1,6 @@
 """`attention` and `ladder` in Portuguese: the same numbers, files left as they are, errors and help translated."""
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,16 +80,3 @@ def test_help_in_portuguese(cli: Cli, command: str, words: list[str], order: lis
     assert not [w for w in words if w not in text]
     for english in ("Show the", "weights", "Climb", "Example", "Write", "Folder", "Exit code"):
         assert english not in text
-
-
-@pytest.mark.parametrize("command", ["attention", "ladder"])
-def test_help_needs_nothing_heavy(command: str, environment: dict[str, str]) -> None:
-    code = (
-        "import sys\nfrom pygpt.commands import main\n"
-        f"try: main(['{command}', '--help'])\n"
-        "except SystemExit as end: assert end.code == 0\n"
-        "assert not {'torch', 'numpy', 'matplotlib'} & set(sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "Example: " in done.stdout

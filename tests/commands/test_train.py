@@ -29,20 +29,6 @@ def refused(result: Result, *words: str) -> None:
         assert word in message, message
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["generate"], ["info"], ["parity"], ["parity", "check"]])
-def test_help_needs_nothing_heavy(command: list[str], environment: dict[str, str]) -> None:
-    code = (
-        "import sys\nfrom pygpt.commands import main\n"
-        f"try: main({[*command, '--help']!r})\n"
-        "except SystemExit as end: assert end.code == 0\n"
-        "heavy = {'torch', 'numpy', 'matplotlib', 'rich', 'pooch', 'safetensors'} & set(sys.modules)\n"
-        "assert not heavy, heavy"
-    )
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "Example: " in done.stdout or command == ["parity"]
-
-
 @pytest.mark.parametrize("model", ["gpt", "gpt_noattn"])
 def test_a_run_leaves_what_it_names(model: str, run_of: RunOf) -> None:
     folder = run_of(model)

@@ -1,7 +1,5 @@
 """The commands of `validate`: help, requests that make no sense, exit codes."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,19 +8,6 @@ from pygpt.validation.course import exercises
 from tests.validation.helpers import Cli, a_history, refused
 
 COMMANDS = ["run", "history", "weights", "train", "recorded"]
-
-
-@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
-def test_help_needs_nothing_heavy(command: list[str], environment: dict[str, str]) -> None:
-    code = (
-        "import sys\nfrom pygpt.commands import main\n"
-        f"try: main({['validate', *command, '--help']!r})\nexcept SystemExit as end: assert end.code == 0\n"
-        "heavy = {'torch', 'numpy', 'matplotlib', 'rich', 'pooch', 'safetensors'} & set(sys.modules)\n"
-        "assert not heavy, heavy"
-    )
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "Example: " in done.stdout
 
 
 def test_help_is_in_the_language_asked_for(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

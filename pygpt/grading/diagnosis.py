@@ -2,15 +2,14 @@
 
 The whole comes first. All of R's parameters are drawn, sizes, lengths and batches too, and the logits are held against
 R's. Where they differ, the nearest reference is looked for: the changes of `changes` that give the port's logits
-exactly, on every question. What no change explains is asked part by part: with the last weights of all other parts
-zero, the logits must be R's all the same. No question can be answered without the work: what a port lacks is taken out
-of no reference but by a change that costs its points.
+exactly, on every question. What no change explains is judged part by part: with the last weights of all other parts
+zero, the logits must be R's all the same. Questions of all kinds come in one request, shuffled; none can be answered
+without the work: what a port lacks is taken out of no reference but by a change that costs its points.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -19,14 +18,13 @@ from pygpt.grading.algebra import Algebra, R, forward
 from pygpt.grading.changes import Change, changed_masks, explanations
 from pygpt.grading.drawn import normal_weights, silent
 from pygpt.grading.isolation.session import AnswerError
-from pygpt.grading.port import BLOCK_PARTS, Port, Weights
+from pygpt.grading.port import BLOCK_PARTS, Port, Question, Weights
 from pygpt.output.messages import Message
 from pygpt.settings import ModelName, ModelSettings
 
 Place = tuple[int, str]
 """A block (from 0) and a part of it, `MH` or `FFN`."""
 Draw = Callable[..., ModelSettings]
-_T = TypeVar("_T")
 BLOCKS_ALONE = 2
 """Blocks of the model that is asked part by part."""
 BASE: Place = (-1, "base")
@@ -35,14 +33,15 @@ _LARGE_SCORES, _SLACK, _TINY = 14.0, 500.0, 3e-3
 
 
 @dataclass(frozen=True)
-class Question:
-    """Weights under R's names and rows, and what came back: logits, or why there are none."""
+class Asked:
+    """A question, and what came back: logits, or why there are none."""
 
     settings: ModelSettings
-    weights: Weights
-    rows: Tensor
+    question: Question
     slack: float = 1.0
     """How many times the tolerance is allowed, where the question itself is sensitive to rounding."""
+    alone: Place | None = None
+    """The one place that acts, where all others are silent."""
     answer: Tensor | None = None
     problem: Message | None = None
 
@@ -108,68 +107,59 @@ def diagnose(port: Port, model: ModelName, draw: Draw, rng: torch.Generator, tol
     Raises:
         AnswerError: the model cannot be built, or its weights cannot be carried over.
     """
-    asked = [_answered(port, q) for q in _shuffled(list(_questions(model, draw, rng)), rng)]
-    asked.sort(key=lambda q: q.settings.n_embd * q.rows.numel())  # the quickest to compute decides first
-    problem = next((q.problem for q in asked if q.problem is not None), None)
-    gap = next((g for q in asked if (g := gap_of(R, q, tolerance)) is not None), None)
+    asked = [a for questions in _requests(model, draw, rng) for a in _answered(port, questions, rng)]
+    # The quickest to compute decides first.
+    whole = sorted((a for a in asked if not (a.alone or a.question.train)), key=_size)
+    problem = next((a.problem for a in whole if a.problem is not None), None)
+    gap = next((g for a in whole if (g := gap_of(R, a, tolerance)) is not None), None)
     # Of every size that was built: a later one may lack what the first had.
-    lacking = {name for q in asked for name in _lacking(port, q.settings)}
+    lacking = {name for a in asked for name in _lacking(port, a.settings)}
     for changes, algebra in explanations(model, lacking):
-        if all(_explains(algebra, q, tolerance) for q in asked):
-            in_training = _in_training(port, algebra, draw(model, rng), rng, tolerance)
-            return Diagnosis(model, changes, True, algebra, in_training, gap, problem if changes else None)
-    return _part_by_part(port, Diagnosis(model, (), False, R, R, gap, problem), draw, rng, tolerance)
+        if all(_explains(algebra, a, tolerance) for a in whole):
+            masks = (other for other in changed_masks(algebra) if other != algebra)
+            trained = [a for a in asked if a.question.train]
+            fitting = (a for a in chain([algebra], masks) if all(_explains(a, q, tolerance) for q in trained))
+            return Diagnosis(model, changes, True, algebra, next(fitting, None), gap, problem if changes else None)
+    alone = {a.alone: a for a in asked if a.alone}
+    parts = _lacking(port, alone[BASE].settings)
+    return _part_by_part(Diagnosis(model, (), False, R, R, gap, problem), alone, parts, tolerance)
 
 
-def _in_training(
-    port: Port, algebra: Algebra, settings: ModelSettings, rng: torch.Generator, tolerance: float
-) -> Algebra | None:
-    rows = _rows(settings, 2, settings.block_size - 1, rng)
-    asked = _answered(port, Question(settings, normal_weights(settings, rng), rows), train=True)
-    masks = (other for other in changed_masks(algebra) if other != algebra)
-    return next((a for a in chain([algebra], masks) if _explains(a, asked, tolerance)), None)
+def _size(asked: Asked) -> int:
+    return asked.settings.n_embd * asked.question.rows.numel()
 
 
-def _answered(port: Port, question: Question, train: bool = False) -> Question:
-    settings, rows = question.settings, question.rows
+def _answered(port: Port, questions: Sequence[Asked], rng: torch.Generator) -> list[Asked]:
+    """All of these questions, of one size, in one request."""
+    order = [questions[i] for i in torch.randperm(len(questions), generator=rng).tolist()]
+    answers = port.answers(order[0].settings, [asked.question for asked in order])
+    return [
+        replace(asked, problem=answer.message) if isinstance(answer, AnswerError) else replace(asked, answer=answer)
+        for asked, answer in zip(order, answers, strict=True)
+    ]
+
+
+def _explains(algebra: Algebra, asked: Asked, tolerance: float) -> bool:
     try:
-        (answer,) = port.logits(settings, question.weights, [rows], train=train)
-    except AnswerError as failed:
-        if failed.fatal:
-            raise
-        port.built(settings)  # a model that cannot be built has no forward pass to speak of
-        return replace(question, problem=failed.message)
-    return replace(question, answer=answer)
-
-
-def _explains(algebra: Algebra, question: Question, tolerance: float) -> bool:
-    try:
-        expected = forward(algebra, question.settings, question.weights, question.rows)
+        expected = forward(algebra, asked.settings, asked.question.weights, asked.question.rows)
     except IndexError:  # as where positions are counted from 1 and the block is full
-        return question.answer is None
-    return question.answer is not None and gap(expected, question.answer, question.slack * tolerance) is None
+        return asked.answer is None
+    return asked.answer is not None and gap(expected, asked.answer, asked.slack * tolerance) is None
 
 
-def _part_by_part(port: Port, whole: Diagnosis, draw: Draw, rng: torch.Generator, tolerance: float) -> Diagnosis:
+def _part_by_part(
+    whole: Diagnosis, alone: Mapping[Place, Asked], lacking: Collection[str], tolerance: float
+) -> Diagnosis:
     """What no change explains: each place alone, all others with zero last weights."""
-    settings = draw(whole.model, rng, n_layer=BLOCKS_ALONE)
-    drawn = normal_weights(settings, rng)
-    places = [(j, part) for j in range(settings.n_layer) for part in BLOCK_PARTS[whole.model]]
-    rows = _rows(settings, 2, settings.block_size - 1, rng)
-    alone = {BASE: Question(settings, silent_but(drawn, settings, BASE), rows)}
-    alone |= {place: Question(settings, silent_but(drawn, settings, place), rows) for place in places}
-    order = _shuffled(list(alone), rng)
-    answers = {place: _answered(port, alone[place]) for place in order}
-    lacking = _lacking(port, settings)
     base = [name for name in lacking if not name.startswith(("MH.", "FFN.", "scale1.", "scale2."))]
     for changes, algebra in explanations(whole.model, base, most=1):
-        if not _explains(algebra, answers[BASE], tolerance):
+        if not _explains(algebra, alone[BASE], tolerance):
             continue
-        right: set[Place] = {BASE}
-        for place in places:
-            has = not any(name.startswith(f"{place[1]}.{place[0]}.") for name in lacking)
-            if has and _explains(algebra, answers[place], tolerance):
-                right.add(place)
+        right = {
+            place for place, asked in alone.items()
+            if not any(name.startswith(f"{place[1]}.{place[0]}.") for name in lacking)
+            and _explains(algebra, asked, tolerance)
+        }  # fmt: skip
         return replace(whole, changes=changes, algebra=algebra, in_training=algebra, right=frozenset(right))
     return whole
 
@@ -188,12 +178,12 @@ def silent_but(drawn: Weights, settings: ModelSettings, place: Place) -> Weights
     return silent(weights, [place[0]], others) if place != BASE else silent(drawn, blocks)
 
 
-def gap_of(algebra: Algebra, question: Question, tolerance: float) -> Gap | None:
+def gap_of(algebra: Algebra, asked: Asked, tolerance: float) -> Gap | None:
     """How far the answer is from the algebra's logits; None where it is them."""
-    if question.answer is None:
+    if asked.answer is None:
         return None
-    expected = forward(algebra, question.settings, question.weights, question.rows)
-    return gap(expected, question.answer, question.slack * tolerance)
+    expected = forward(algebra, asked.settings, asked.question.weights, asked.question.rows)
+    return gap(expected, asked.answer, asked.slack * tolerance)
 
 
 def gap(expected: Tensor, actual: Tensor, tolerance: float) -> Gap | None:
@@ -209,31 +199,36 @@ def gap(expected: Tensor, actual: Tensor, tolerance: float) -> Gap | None:
     )
 
 
-def _questions(model: ModelName, draw: Draw, rng: torch.Generator) -> Iterator[Question]:
-    for _ in range(2):
-        settings = draw(model, rng)
-        drawn = normal_weights(settings, rng)
-        for k in {1, settings.block_size // 2, settings.block_size - 1, settings.block_size}:
-            yield Question(settings, drawn, _rows(settings, 1 + _whole(2, rng), k, rng))
+def _requests(model: ModelName, draw: Draw, rng: torch.Generator) -> Iterator[list[Asked]]:
+    """Three sizes: two drawn ones, the second of as many blocks as are asked alone, and the course's."""
+    settings = draw(model, rng)
+    lengths = _lengths(settings, rng)
+    trained = replace(lengths[-2], question=replace(lengths[-2].question, train=True))  # one short of the block
+    yield [*lengths, trained]
+    settings = draw(model, rng, n_layer=BLOCKS_ALONE)
+    drawn = normal_weights(settings, rng)
     # Values so small that eps shows.
     small = {name: w * _TINY if name.endswith(("wte.weight", "wpe.weight", "out_proj.weight", "out_proj.bias",
              "2.weight", "2.bias")) else w for name, w in normal_weights(settings, rng).items()}  # fmt: skip
-    yield Question(settings, small, _rows(settings, 2, settings.block_size - 1, rng))
+    asked = [*_lengths(settings, rng), Asked(settings, Question(small, _rows(settings, 2, -1, rng)))]
     if model == "gpt":
         # Scores so large that a mask of -100 shows.
         large = {n: w * _LARGE_SCORES if "in_proj" in n else w for n, w in normal_weights(settings, rng).items()}
-        yield Question(settings, large, _rows(settings, 2, settings.block_size, rng), _SLACK)
+        asked.append(Asked(settings, Question(large, _rows(settings, 2, 0, rng)), _SLACK))
+    rows = _rows(settings, 2, -1, rng)
+    for place in (BASE, *((j, part) for j in range(BLOCKS_ALONE) for part in BLOCK_PARTS[model])):
+        asked.append(Asked(settings, Question(silent_but(drawn, settings, place), rows), alone=place))
+    yield asked
     course = ModelSettings(model, dropout=0.0)
-    yield Question(course, normal_weights(course, rng), _rows(course, 1, course.block_size, rng))
+    yield [Asked(course, Question(normal_weights(course, rng), _rows(course, 1, 0, rng)))]
 
 
-def _rows(settings: ModelSettings, batch: int, k: int, rng: torch.Generator) -> Tensor:
-    return torch.randint(0, settings.vocab_size, (batch, k), generator=rng)
+def _lengths(settings: ModelSettings, rng: torch.Generator) -> list[Asked]:
+    weights, block = normal_weights(settings, rng), settings.block_size
+    batches = {k: 1 + int(torch.randint(2, (1,), generator=rng)) for k in (1, block // 2, block - 1, block)}
+    return [Asked(settings, Question(weights, _rows(settings, b, k - block, rng))) for k, b in batches.items()]
 
 
-def _whole(below: int, rng: torch.Generator) -> int:
-    return int(torch.randint(below, (1,), generator=rng))
-
-
-def _shuffled(questions: Sequence[_T], rng: torch.Generator) -> list[_T]:
-    return [questions[i] for i in torch.randperm(len(questions), generator=rng).tolist()]
+def _rows(settings: ModelSettings, batch: int, more: int, rng: torch.Generator) -> Tensor:
+    """Drawn rows, `more` than a block (or fewer, below 0) long."""
+    return torch.randint(0, settings.vocab_size, (batch, settings.block_size + more), generator=rng)

@@ -5,18 +5,15 @@ from dataclasses import dataclass
 
 from pygpt.output.messages import Message, say
 
-PLACES = {"dropout.embedding": "embedding", "dropout.attention": "weights", "dropout.ffn": "ffn"}
-"""Where R drops values, by the check of each place."""
-
 
 @dataclass(frozen=True)
 class Drop:
-    """One thing that is dropped otherwise than in R."""
+    """What is dropped at one of R's three places, which a check is for."""
 
     check: str
     words: Message
     places: frozenset[str]
-    """What is dropped in place of the check's own place."""
+    """Where values are dropped, in place of the check's own."""
     rates: frozenset[tuple[str, str]] = frozenset()
 
 
@@ -39,6 +36,15 @@ _NAMES = {
     "weights": say("attention weights"),
     "ffn": say("feed-forward part"),
 }
+R_DROPS = {
+    drop.check: drop
+    for drop in (
+        _drop("embedding", say("as expected"), "embedding"),
+        _drop("attention", say("as expected"), "weights"),
+        _drop("ffn", say("as expected"), "ffn"),
+    )
+}
+"""What R drops, by the check of each place."""
 DROPS = (
     _drop("embedding", say("nothing is dropped of the embedding")),
     _drop("embedding", say("the token's row alone is dropped, not its sum with the position"), "token"),

@@ -4,21 +4,20 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from pygpt.grading.guesses import Shape
 from pygpt.grading.isolation import wire
-from pygpt.grading.isolation.session import AnswerError, Session
+from pygpt.grading.isolation.session import AnswerError, Session, or_raised
 from pygpt.grading.weight_map import Carried, UnclearError, carry
 from pygpt.models import CharacterModel, build_model
 from pygpt.output.messages import say
 from pygpt.settings import R_MODELS, ModelName, ModelSettings
 
 Weights = dict[str, Tensor]
-_T = TypeVar("_T")
 BLOCK_PARTS: dict[ModelName, tuple[str, ...]] = {"gpt": ("MH", "FFN"), "gpt_noattn": ("FFN",)}
 """What a block adds to its input, in this order."""
 # Of a model's parameters, beside a few times R's: numbers, names, and characters of a name.
@@ -26,6 +25,16 @@ _NUMBERS, _NAMES, _LONGEST_NAME = 1 << 20, 200, 200
 _TIMES = 4
 # As a share of the logits' standard deviation: of float32 against another assignment of the weights.
 _ALIKE = 1e-3
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a model is asked: weights under R's names, rows (batch, k), the mode, and the seed before it runs."""
+
+    weights: Weights
+    rows: Tensor
+    train: bool = False
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ class Port:
                 self._built[settings] = self._build(settings)
             except AnswerError as failed:
                 self._built[settings] = failed
-        return _or_raised(self._built[settings])
+        return or_raised(self._built[settings])
 
     def builds(self, model: ModelName) -> dict[ModelSettings, Built]:
         """All that was built of a model so far."""
@@ -71,57 +80,67 @@ class Port:
         answer = self.session.ask(request, {}, shapes)
         return built.carried.to_r({name: answer[f"p.{i}"] for i, name in enumerate(built.names)})
 
+    def answers(
+        self, settings: ModelSettings, questions: Sequence[Question], double: bool = False
+    ) -> list[Tensor | AnswerError]:
+        """To each question its logits (batch, k, nvoc) in float64, or why there are none; all in one request.
+
+        Raises:
+            AnswerError: the model cannot be built, or nothing can be asked any more.
+        """
+        self.built(settings)
+        sets = {id(q.weights): q.weights for q in questions}
+        places = {key: place for place, key in enumerate(sets)}
+        tensors = {f"x.{i}": q.rows for i, q in enumerate(questions)}
+        for place, weights in enumerate(sets.values()):
+            tensors |= self.own_weights(settings, weights, double, place)
+        request = self.request("run", settings) | {"double": double}
+        request["questions"] = [(places[id(q.weights)], q.train, q.seed) for q in questions]
+        shapes = {f"y.{i}": (*q.rows.shape, settings.vocab_size) for i, q in enumerate(questions)}
+        try:
+            return list(self.session.each(request, tensors, shapes).values())
+        except AnswerError as failed:
+            if failed.fatal:
+                raise
+            return [failed] * len(questions)
+
     def logits(
         self,
         settings: ModelSettings,
-        weights: Mapping[str, Tensor],
+        weights: Weights,
         inputs: Sequence[Tensor],
         train: bool = False,
         seeds: Sequence[int] = (),
         double: bool = False,
     ) -> list[Tensor]:
-        """Logits (batch, k, nvoc) in float64 for each of `inputs` (batch, k), with `weights` under R's names."""
-        return self._run(settings, weights, inputs, train, seeds, double, None)[0]
+        """Logits for each of `inputs` (batch, k), all with these weights."""
+        questions = [Question(weights, x, train, *seeds[i : i + 1]) for i, x in enumerate(inputs)]
+        return [or_raised(answer) for answer in self.answers(settings, questions, double)]
 
     def gradients(
-        self, settings: ModelSettings, weights: Mapping[str, Tensor], x: Tensor, cotangent: Tensor, double: bool = False
+        self, settings: ModelSettings, weights: Weights, x: Tensor, cotangent: Tensor, double: bool = False
     ) -> Weights:
-        """Gradients of sum(logits * cotangent) under R's names."""
-        return self._run(settings, weights, [x], True, (), double, cotangent)[1]
+        """Gradients of sum(logits * cotangent) in train mode, under R's names."""
+        own = self.own_gradients(settings, self.own_weights(settings, weights, double), x, cotangent, double)
+        return self.built(settings).carried.to_r(own)
 
-    def _run(
-        self,
-        settings: ModelSettings,
-        weights: Mapping[str, Tensor],
-        inputs: Sequence[Tensor],
-        train: bool,
-        seeds: Sequence[int],
-        double: bool,
-        cotangent: Tensor | None,
-    ) -> tuple[list[Tensor], Weights]:
-        carried = self.built(settings).carried
-        request = self._run_request(settings, len(inputs)) | {"train": train, "double": double}
-        if seeds:
-            request["seeds"] = list(seeds)
-        tensors = self.own_weights(settings, weights, double) | {f"x.{i}": x for i, x in enumerate(inputs)}
-        shapes = {f"y.{i}": (*x.shape, settings.vocab_size) for i, x in enumerate(inputs)}
-        if cotangent is not None:
-            tensors["cotangent"] = cotangent
-            shapes |= {f"g.{name}": shape for name, shape in carried.shapes.items()}
-        answer = self.session.ask(request, tensors, shapes)
-        gradients = {} if cotangent is None else carried.to_r({n: answer[f"g.{n}"] for n in carried.shapes})
-        return [answer[f"y.{i}"] for i in range(len(inputs))], gradients
+    def own_gradients(
+        self, settings: ModelSettings, own: Weights, x: Tensor, cotangent: Tensor, double: bool = False
+    ) -> Weights:
+        """The same under the submission's names, for weights as `own_weights` gives them."""
+        request = self.request("gradients", settings) | {"double": double}
+        shapes = {f"g.{name}": shape for name, shape in self.built(settings).carried.shapes.items()}
+        answer = self.session.ask(request, own | {"x": x, "cotangent": cotangent}, shapes)
+        return {name.removeprefix("g."): gradient for name, gradient in answer.items()}
 
-    def request(self, op: str, settings: ModelSettings) -> dict[str, object]:
+    def request(self, op: str, settings: ModelSettings) -> dict[str, Any]:
         """A request about a model of these settings."""
         return {"op": op, "model": R_MODELS[settings.model], "arguments": settings.to_r(), "double": False}
 
-    def _run_request(self, settings: ModelSettings, inputs: int) -> dict[str, object]:
-        return self.request("run", settings) | {"train": False, "inputs": inputs, "seeds": [0] * inputs}
-
-    def own_weights(self, settings: ModelSettings, weights: Mapping[str, Tensor], double: bool = False) -> Weights:
-        """R's weights under the submission's names, as a request carries them."""
-        return _sent(self.built(settings).carried, weights, torch.float64 if double else torch.float32)
+    def own_weights(self, settings: ModelSettings, weights: Weights, double: bool = False, place: int = 0) -> Weights:
+        """R's weights under the submission's names, as a request carries them: the set `place` of several."""
+        own = self.built(settings).carried.to_own(weights)
+        return _sent(own, torch.float64 if double else torch.float32, place)
 
     def _build(self, settings: ModelSettings) -> Built:
         named, aliases = self._claims(settings)
@@ -157,7 +176,7 @@ class Port:
                 self._claimed[settings] = parameters_of(wire.words(answer["names"]), r_shapes(settings))
             except AnswerError as failed:
                 self._claimed[settings] = failed
-        return _or_raised(self._claimed[settings])
+        return or_raised(self._claimed[settings])
 
     def _elsewhere(self, settings: ModelSettings) -> dict[str, Shape]:
         """The parameters of the submission's other model."""
@@ -192,22 +211,17 @@ class Port:
             expected = reference(settings, weights)(x)
         last = self._guess.get(settings.model, 0)
         for i in sorted(range(len(unclear.fits)), key=lambda i: i != last):
-            tensors = {**_sent(unclear.fits[i], weights, torch.float32), "x.0": x}
-            answer = self.session.ask(self._run_request(settings, 1), tensors, {"y.0": tuple(expected.shape)})
+            tensors = {**_sent(unclear.fits[i].to_own(weights), torch.float32), "x.0": x}
+            request = self.request("run", settings) | {"questions": [(0, False, 0)]}
+            answer = self.session.ask(request, tensors, {"y.0": tuple(expected.shape)})
             if bool(((answer["y.0"] - expected).abs() <= _ALIKE * expected.std()).all()):
                 self._guess[settings.model] = i
                 return unclear.fits[i]
         raise unclear
 
 
-def _or_raised(kept: _T | AnswerError) -> _T:
-    if isinstance(kept, AnswerError):
-        raise AnswerError(kept.message, kept.fatal)
-    return kept
-
-
-def _sent(carried: Carried, weights: Mapping[str, Tensor], dtype: torch.dtype) -> Weights:
-    return {f"w.{name}": w.to(dtype) for name, w in carried.to_own(weights).items()}
+def _sent(own: Weights, dtype: torch.dtype, place: int = 0) -> Weights:
+    return {f"w{place}.{name}": w.to(dtype) for name, w in own.items()}
 
 
 def parameters_of(names: str, r: Mapping[str, Shape] | None = None) -> tuple[dict[str, Shape], dict[str, str]]:

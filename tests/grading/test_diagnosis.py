@@ -18,7 +18,7 @@ from pygpt.grading.diagnosis import BASE, Diagnosis, diagnose
 from pygpt.grading.drawn import normal_weights
 from pygpt.grading.exam import Exam
 from pygpt.grading.isolation.session import AnswerError
-from pygpt.grading.port import Port, Weights, reference
+from pygpt.grading.port import Port, Question, Weights, reference
 from pygpt.grading.rubric import read_rubric
 from pygpt.models import build_model
 from pygpt.output.messages import say
@@ -38,13 +38,14 @@ class FakePort:
     def built(self, _settings: ModelSettings) -> SimpleNamespace:
         return SimpleNamespace(carried=SimpleNamespace(missing=self.lacking, tied={}))
 
-    def logits(
-        self, settings: ModelSettings, weights: Weights, inputs: Sequence[Tensor], train: bool = False
-    ) -> list[Tensor]:
+    def answers(self, settings: ModelSettings, questions: Sequence[Question]) -> list[Tensor | AnswerError]:
+        return [self._answer(settings, question) for question in questions]
+
+    def _answer(self, settings: ModelSettings, question: Question) -> Tensor | AnswerError:
         try:
-            return [self.answer(settings, weights, rows).float().double() for rows in inputs]
-        except IndexError as error:
-            raise AnswerError(say("an answer")) from error
+            return self.answer(settings, question.weights, question.rows).float().double()
+        except IndexError:
+            return AnswerError(say("an answer"))
 
 
 def told(answer: Logits, model: ModelName = "gpt", seed: int = 5, lacking: tuple[str, ...] = ()) -> Diagnosis:

@@ -74,6 +74,6 @@ def dropped_at(exam: Exam, model: ModelName, place: str) -> Verdict:
     for drop in dropping.drops:
         if drop.check == place:
             return Verdict.of(False, expected, drop.words)
-    if not dropping.known and place not in dropping.right:
+    if place in dropping.unknown:
         return Verdict.of(False, expected, dropping.problem or say("something else is dropped than in R, or nothing"))
     return Verdict.of(True, expected, say("as expected"))

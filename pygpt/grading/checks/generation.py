@@ -94,7 +94,7 @@ def _masks_known(exam: Exam, model: ModelName) -> bool:
     if not _known(exam, model):
         return False
     try:
-        return exam.dropping(model).known
+        return not exam.dropping(model).unknown
     except AnswerError as failed:
         if failed.fatal:
             raise

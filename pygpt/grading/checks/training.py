@@ -122,8 +122,7 @@ def _trained(exam: Exam, model: ModelName) -> _Trained:
         still = _replayed(exam, small, lr, None, _FEW, rng)
     if still.rule is None:
         return trained or still
-    drops = dropping.algebra.drop if dropping.known else dropping.right
-    if dropping.problem is None and drops and not _moves(exam, replace(small, dropout=p0), lr, rng):
+    if dropping.problem is None and dropping.algebra.drop and not _moves(exam, replace(small, dropout=p0), lr, rng):
         return replace(still, rule=IN_EVAL)
     return still
 
@@ -237,15 +236,12 @@ def _own_slope(
     exam: Exam, settings: ModelSettings, own: Vectors, batch: tuple[Tensor, Tensor]
 ) -> tuple[float, Vectors]:
     """The same by the port's own gradients, for the cotangent of this loss."""
-    carried, (x, y) = exam.port.built(settings).carried, batch
-    request = exam.port.request("run", settings) | {"train": True, "inputs": 1, "seeds": [0]}
-    tensors = {f"w.{name}": w.float() for name, w in own.items()} | {"x.0": x}
-    shape = (*x.shape, settings.vocab_size)
-    logits = exam.port.session.ask(request, tensors, {"y.0": shape})["y.0"]
+    x, y = batch
+    weights = {f"w0.{name}": w.float() for name, w in own.items()}
+    request = exam.port.request("run", settings) | {"questions": [(0, True, 0)]}
+    logits = exam.port.session.ask(request, weights | {"x.0": x}, {"y.0": (*x.shape, settings.vocab_size)})["y.0"]
     value, cotangent = _loss_and_slope(exam, logits, y)
-    shapes = {f"g.{name}": shape for name, shape in carried.shapes.items()}
-    answer = exam.port.session.ask(request, tensors | {"cotangent": cotangent.float()}, shapes)
-    return value, {name.removeprefix("g."): g for name, g in answer.items()}
+    return value, exam.port.own_gradients(settings, weights, x, cotangent.float())
 
 
 def _loss_and_slope(exam: Exam, logits: Tensor, y: Tensor) -> tuple[float, Tensor]:

@@ -195,19 +195,30 @@ class _Served:
         return answer
 
     def on_run(self, request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
-        model = self._model(request, tensors)
-        model.train(request["train"])
+        """Questions of all kinds, each answered by itself: by logits, or by what was raised."""
         answer = {}
-        wants_gradients = "cotangent" in tensors
-        with self.torch.set_grad_enabled(wants_gradients):
-            for i in range(request["inputs"]):
-                self.torch.manual_seed(request["seeds"][i])
-                logits = model(tensors[f"x.{i}"])
-                answer[f"y.{i}"] = _tensor(self.torch, logits)
-        if wants_gradients:
-            (logits * tensors["cotangent"].to(logits.dtype)).sum().backward()
-            answer |= self._gradients(model, "g")
+        for i, (weights, train, seed) in enumerate(request["questions"]):
+            try:
+                model = self._model(request, tensors, f"w{weights}.")
+                model.train(train)
+                self.torch.manual_seed(seed)
+                with self.torch.no_grad():
+                    answer[f"y.{i}"] = _tensor(self.torch, model(tensors[f"x.{i}"]))
+            except BaseException as error:
+                answer[f"error.y.{i}"] = self.wire.text(_describe(error, str(self.path)))
         return answer
+
+    def on_gradients(self, request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
+        model = self._model(request, tensors)
+        model.train()
+        self.torch.manual_seed(0)
+        logits = model(tensors["x"])
+        (logits * tensors["cotangent"].to(logits.dtype)).sum().backward()
+        zeros = self.torch.zeros_like
+        return {
+            f"g.{n}": (zeros(p) if p.grad is None else p.grad).detach().clone()
+            for n, p in self.parameters.named(model).items()
+        }
 
     def on_loss(self, request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
         logits = tensors["logits"].requires_grad_(request["gradient"])
@@ -263,7 +274,8 @@ class _Served:
     def _key(self, request: dict[str, Any]) -> str:
         return json.dumps([request["model"], request["arguments"], request["double"]])
 
-    def _model(self, request: dict[str, Any], tensors: dict[str, Any]) -> Any:
+    def _model(self, request: dict[str, Any], tensors: dict[str, Any], prefix: str = "w0.") -> Any:
+        """The model with the weights that the request carries under this prefix."""
         key = self._key(request)
         if key not in self.models:
             built = self._construct(request)
@@ -272,21 +284,14 @@ class _Served:
         named = self.parameters.named(model)
         with self.torch.no_grad():
             for name, value in tensors.items():
-                if name.startswith("w."):
+                if name.startswith(prefix):
                     # Not load_state_dict: a submission may have written its own.
-                    named[name[2:]].copy_(value)
+                    named[name.removeprefix(prefix)].copy_(value)
         model.zero_grad()
         return model
 
     def _parameters(self, model: Any, prefix: str) -> dict[str, Any]:
         return {f"{prefix}.{n}": p.detach().clone() for n, p in self.parameters.named(model).items()}
-
-    def _gradients(self, model: Any, prefix: str) -> dict[str, Any]:
-        zeros = self.torch.zeros_like
-        return {
-            f"{prefix}.{n}": (zeros(p) if p.grad is None else p.grad).detach().clone()
-            for n, p in self.parameters.named(model).items()
-        }
 
 
 def _tensor(torch: Any, value: Any) -> Any:

@@ -9,7 +9,7 @@ import select
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -25,6 +25,7 @@ _WHOLE = ("parts", "weight_map", "names", "text", "ids", "idx")
 # Of an answer beside its numbers: names, types and places of its tensors, and of a text.
 _HEADER = 1 << 20
 _LOOK_SECONDS = 0.1
+_T = TypeVar("_T")
 Shapes = Mapping[str, tuple[int, ...] | None]
 """What an answer must hold: the shape of each name; None for any shape."""
 
@@ -80,15 +81,25 @@ class Session:
                 raise
             raise PygptError("the isolated process did not start ({why})", why=failed.message) from failed
         answer = self._ask({"op": "load"}, {}, {"parts": None, "weight_map": None}, self.limits.load_seconds)
-        self.parts = tuple(wire.words(answer["parts"]).split("\n"))
-        lines = [line.split("\t") for line in wire.words(answer["weight_map"]).split("\n") if line]
-        self.weight_map = {name: own for name, *own in lines}
+        parts, lines = (wire.words(or_raised(answer[name])).split("\n") for name in ("parts", "weight_map"))
+        self.parts = tuple(parts)
+        self.weight_map = {name: own for name, *own in (line.split("\t") for line in lines if line)}
 
     def ask(self, request: dict[str, Any], tensors: Mapping[str, Tensor], shapes: Shapes) -> dict[str, Tensor]:
         """The answer to a request, its tensors checked; floats come as float64.
 
         Raises:
             AnswerError: an exception in the submission, a crash, no answer in time, or an answer that is not allowed.
+        """
+        return {name: or_raised(answer) for name, answer in self.each(request, tensors, shapes).items()}
+
+    def each(
+        self, request: dict[str, Any], tensors: Mapping[str, Tensor], shapes: Shapes
+    ) -> dict[str, Tensor | AnswerError]:
+        """The same where a part of the answer may be wrong, or missing, by itself.
+
+        Raises:
+            AnswerError: there is no answer at all.
         """
         if time.monotonic() >= self.ends_at:
             raise AnswerError(say("not run: the time for the whole grading is over"), True)
@@ -98,7 +109,7 @@ class Session:
 
     def _ask(
         self, request: dict[str, Any], tensors: Mapping[str, Tensor], shapes: Shapes, seconds: float
-    ) -> dict[str, Tensor]:
+    ) -> dict[str, Tensor | AnswerError]:
         # Floats of 8 bytes at most; of any shape are only texts.
         numbers = sum(8 * math.prod(shape) if shape is not None else wire.LONGEST_TEXT for shape in shapes.values())
         try:
@@ -108,9 +119,10 @@ class Session:
             if not isinstance(failed, _TooLargeError):
                 self._end()
             raise
-        if "error" in answer and answer["error"].dtype == torch.uint8:
-            raise AnswerError(say("the submission raised {error}", error=wire.words(answer["error"])))
-        return {name: _checked(name, answer, shape) for name, shape in shapes.items()}
+        if (raised := _raised("error", answer)) is not None:
+            raise raised
+        return {name: _raised(f"error.{name}", answer) or _checked(name, answer, shape)
+                for name, shape in shapes.items()}  # fmt: skip
 
     def _send(self, message: bytes, seconds: float) -> None:
         assert self.process is not None
@@ -199,18 +211,32 @@ def _opened(body: bytes) -> dict[str, Tensor]:
         raise AnswerError(say("the answer is not a whole safetensors message")) from error
 
 
-def _checked(name: str, answer: Mapping[str, Tensor], shape: tuple[int, ...] | None) -> Tensor:
+def or_raised(kept: _T | AnswerError) -> _T:
+    """What was kept, or the error, raised anew."""
+    if isinstance(kept, AnswerError):
+        raise AnswerError(kept.message, kept.fatal)
+    return kept
+
+
+def _raised(name: str, answer: Mapping[str, Tensor]) -> AnswerError | None:
+    words = answer.get(name)
+    if words is None or words.dtype != torch.uint8:
+        return None
+    return AnswerError(say("the submission raised {error}", error=wire.words(words)))
+
+
+def _checked(name: str, answer: Mapping[str, Tensor], shape: tuple[int, ...] | None) -> Tensor | AnswerError:
     tensor = answer.get(name)
     if tensor is None:
-        raise AnswerError(say("the answer lacks {name}", name=name))
+        return AnswerError(say("the answer lacks {name}", name=name))
     if shape is not None and tuple(tensor.shape) != shape:
         own, wanted = str(tuple(tensor.shape)), str(shape)
-        raise AnswerError(say("{name} has shape {shape}, not {wanted}", name=name, shape=own, wanted=wanted))
+        return AnswerError(say("{name} has shape {shape}, not {wanted}", name=name, shape=own, wanted=wanted))
     if name in _WHOLE and tensor.dtype in (torch.int64, torch.uint8):
         return tensor
     if tensor.dtype not in _FLOATS or name in _WHOLE:
-        raise AnswerError(say("{name} is {dtype}: not a type that is allowed", name=name, dtype=str(tensor.dtype)))
+        return AnswerError(say("{name} is {dtype}: not a type that is allowed", name=name, dtype=str(tensor.dtype)))
     tensor = tensor.to(torch.float64)
     if not bool(torch.isfinite(tensor).all()):
-        raise AnswerError(say("{name} holds values that are not finite (NaN or Inf)", name=name))
+        return AnswerError(say("{name} holds values that are not finite (NaN or Inf)", name=name))
     return tensor

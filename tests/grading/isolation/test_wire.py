@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 
 from pygpt.grading.isolation import wire
-from pygpt.grading.isolation.session import AnswerError, _checked, _opened
+from pygpt.grading.isolation.session import AnswerError, _checked, _opened, or_raised
 
 WHOLE = save({"y": torch.ones(2, 3)})
 
@@ -53,9 +53,9 @@ def test_a_truncated_answer_is_refused(size: int) -> None:
 )
 def test_what_is_not_allowed_is_named(tensor: torch.Tensor | None, words: str) -> None:
     with pytest.raises(AnswerError) as error:
-        _checked("y", {} if tensor is None else {"y": tensor}, (2, 3))
+        or_raised(_checked("y", {} if tensor is None else {"y": tensor}, (2, 3)))
     assert words in error.value.message.render("en")
 
 
 def test_floats_come_as_float64() -> None:
-    assert _checked("y", {"y": torch.ones(2, dtype=torch.float16)}, (2,)).dtype == torch.float64
+    assert or_raised(_checked("y", {"y": torch.ones(2, dtype=torch.float16)}, (2,))).dtype == torch.float64

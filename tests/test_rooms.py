@@ -13,6 +13,7 @@ MOST_LINES = 300
 FLOORS = (
     ("version", "errors", "memory", "determinism", "files"),
     ("output",),
+    ("isolation",),
     ("settings", "vocabulary", "corpus"),
     ("r_semantics", "models", "trace", "training", "cached_forward", "generation", "weights", "losses", "checkpoints"),
     ("figures", "runs"),

@@ -100,7 +100,7 @@ def doctor(lang: str) -> None:
 
     Exit code 0: submissions are isolated here; 1: they are not.
     """
-    from pygpt.grading.isolation.doctor import findings
+    from pygpt.isolation.doctor import findings
 
     lines = findings()
     for good, line in lines:
@@ -146,7 +146,7 @@ def gradescope_zip(file: Path, rubric_file: Path | None, lang: str) -> None:
 
 
 def _require_isolation(unsafe: bool) -> None:
-    from pygpt.grading.isolation.sandbox import isolation_missing
+    from pygpt.isolation.bubblewrap import isolation_missing
 
     missing = None if unsafe else isolation_missing()
     if missing is not None:

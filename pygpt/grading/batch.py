@@ -13,10 +13,10 @@ from pathlib import Path
 from pygpt.errors import PygptError
 from pygpt.files import write_atomically
 from pygpt.grading.grade import GradingJob, failed_report, grade
-from pygpt.grading.isolation.seccomp import end_with_parent
 from pygpt.grading.report import GradeReport, from_json
 from pygpt.grading.reports.html import page
 from pygpt.grading.submission import Submission, UnusableError, staged
+from pygpt.isolation.seccomp import end_with_parent
 from pygpt.output.messages import tell
 
 _WORKER_BYTES = 4 << 30

@@ -17,8 +17,8 @@ from torch import Tensor
 from pygpt.grading.algebra import Algebra, R, forward
 from pygpt.grading.changes import Change, changed_masks, explanations
 from pygpt.grading.drawn import normal_weights, silent
-from pygpt.grading.isolation.session import AnswerError
 from pygpt.grading.port import BLOCK_PARTS, Port, Question, Weights
+from pygpt.isolation.session import AnswerError
 from pygpt.output.messages import Message
 from pygpt.settings import ModelName, ModelSettings
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from pygpt.grading.check import REGISTERED, Case, Check, Each, Item, Outcome, Verdict
 from pygpt.grading.diagnosis import Diagnosis, diagnose
 from pygpt.grading.dropping import Dropping, dropping_of
-from pygpt.grading.isolation.session import AnswerError
 from pygpt.grading.port import BLOCK_PARTS, Port
 from pygpt.grading.rubric import Rubric
+from pygpt.isolation.session import AnswerError
 from pygpt.output.messages import Message, say
 from pygpt.settings import MODELS, R_MODELS, ModelName, ModelSettings, PaddingRow
 
@@ -96,6 +96,13 @@ class Exam:
         """What the port's forward pass is."""
         rng = self.random("diagnosis", model)
         return self.known(("diagnosis", model), lambda: diagnose(self.port, model, self.settings, rng, self.tolerance))
+
+    def explained(self, model: ModelName) -> bool:
+        """Whether the forward pass is R's, or R's with known changes; not where there is none."""
+        try:
+            return self.diagnosis(model).explained
+        except AnswerError:
+            return False
 
     def dropping(self, model: ModelName) -> Dropping:
         """What the port drops in training."""

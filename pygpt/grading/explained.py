@@ -8,12 +8,16 @@ from pygpt.output.messages import Message, say
 
 _TABLES = {
     "points": say("Points of each check. A check without points (0) still runs and is listed."),
+    "caps": say("The most that is given, whatever the checks give."),
     "parts": say("What a submission is asked for; what is left out here is neither run nor counted."),
     "tolerances": say("How far a port may be off."),
     "limits": say("What a submission may use."),
 }
 _KEYS: dict[str, Message] = {
     **{f"points.{check.id}": check.title for check in CHECKS},
+    "caps.unexplained": say(
+        "for forward, gradients and training together, where logits are not R's and no usual mistake explains them"
+    ),
     "tolerances.logits": say("largest difference, in standard deviations of the logits"),
     "tolerances.gradients": say("of a gradient's norm"),
     "tolerances.update": say("of the learning rate"),

@@ -2,6 +2,7 @@
 
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,13 +11,13 @@ from pygpt.errors import PygptError
 from pygpt.grading.check import STAGES, Check, Item
 from pygpt.grading.checks import CHECKS
 from pygpt.grading.exam import Exam
-from pygpt.grading.isolation.sandbox import stays_root
-from pygpt.grading.isolation.session import AnswerError, Session
 from pygpt.grading.ladder import ladders
 from pygpt.grading.port import Port
 from pygpt.grading.report import FORMAT, CheckReport, GradeReport, ItemReport
 from pygpt.grading.rubric import Rubric
 from pygpt.grading.submission import Submission, UnusableError, staged
+from pygpt.isolation.sandbox import stays_root
+from pygpt.isolation.session import AnswerError, Session
 from pygpt.output.messages import Message, plain, render, say
 from pygpt.version import __version__
 
@@ -99,13 +100,27 @@ def _examined(report: GradeReport, session: Session, job: GradingJob) -> GradeRe
         exam.run(check)
     by_stage = sorted(checks, key=lambda check: list(STAGES).index(check.stage))
     reports = tuple(_check(check, exam.results(check.id), job) for check in by_stage)
+    score, capped = _capped(exam, reports)
     return replace(
         report,
         state="graded",
-        score=round(sum(check.score for check in reports), 4),
+        message="" if capped is None else capped.render(job.lang),
+        score=round(score, 4),
         padding_row=exam.padding_row,
         checks=reports,
         ladders=ladders(exam, job.lang),
+    )
+
+
+def _capped(exam: Exam, reports: Sequence[CheckReport]) -> tuple[float, Message | None]:
+    """The sum of the points; where the logits are not R's for no known reason, at most those of one wrong part."""
+    score, cap = sum(check.score for check in reports), exam.rubric.caps["unexplained"]
+    over = sum(check.score for check in reports if check.stage in ("forward", "gradients", "training")) - cap
+    if over <= 0 or all(exam.explained(model) for model in exam.models):
+        return score, None
+    return score - over, say(
+        "forward, gradients and training give at most {cap:g} points, since no usual mistake explains the logits",
+        cap=cap,
     )
 
 

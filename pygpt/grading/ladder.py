@@ -5,8 +5,8 @@ import math
 from pygpt.grading.algebra import R, forward
 from pygpt.grading.drawn import normal_weights, silent
 from pygpt.grading.exam import Exam, tokens
-from pygpt.grading.isolation.session import AnswerError
 from pygpt.grading.report import LadderRow
+from pygpt.isolation.session import AnswerError
 from pygpt.output.messages import Message, say
 from pygpt.parity.compare import Comparison, Limit, Line, compare
 from pygpt.settings import R_MODELS, ModelName

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from pygpt.grading.guesses import Shape
-from pygpt.grading.isolation import wire
-from pygpt.grading.isolation.session import AnswerError, Session, or_raised
 from pygpt.grading.weight_map import Carried, UnclearError, carry
+from pygpt.isolation import wire
+from pygpt.isolation.session import AnswerError, Session, or_raised
 from pygpt.models import CharacterModel, build_model
 from pygpt.output.messages import say
 from pygpt.settings import R_MODELS, ModelName, ModelSettings

@@ -1,4 +1,4 @@
-"""The rubric: points, parts that are asked for, tolerances, limits; `rubric.toml` beside this file is the default."""
+"""The rubric: points, caps, parts that are asked for, tolerances, limits; `rubric.toml` beside it is the default."""
 
 import dataclasses
 import hashlib
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pygpt.errors import PygptError
-from pygpt.grading.isolation.sandbox import Limits
+from pygpt.isolation.sandbox import Limits
 
 PARTS = ("GPT", "GPT_NoAttn", "Encoder", "Decoder", "generate", "loss", "make_optimizer", "train_step")
 """What a submission can define."""
@@ -21,6 +21,7 @@ class Rubric:
     """What is asked and what it is worth."""
 
     points: dict[str, float]
+    caps: dict[str, float]
     parts: tuple[str, ...]
     tolerances: dict[str, float]
     limits: Limits
@@ -46,6 +47,7 @@ def read_rubric(path: Path | None = None) -> Rubric:
     merged = {table: values | _table(path, given.get(table, {}), table, values) for table, values in default.items()}
     return Rubric(
         points=_numbers(path, "points", merged["points"]),
+        caps=_numbers(path, "caps", merged["caps"]),
         parts=_parts(path, merged["parts"]["asked"]),
         tolerances=_numbers(path, "tolerances", merged["tolerances"]),
         limits=_limits(path, merged["limits"]),

@@ -13,12 +13,12 @@ from pygpt.grading.check import Item
 from pygpt.grading.checks import CHECKS
 from pygpt.grading.exam import Exam
 from pygpt.grading.grade import GradingJob
-from pygpt.grading.isolation.sandbox import isolation_missing
-from pygpt.grading.isolation.session import Session
 from pygpt.grading.port import Port
 from pygpt.grading.report import GradeReport
 from pygpt.grading.rubric import Rubric, read_rubric
 from pygpt.grading.submission import Submission, staged
+from pygpt.isolation.bubblewrap import isolation_missing
+from pygpt.isolation.session import Session
 
 SUBMISSIONS = Path(__file__).parent / "submissions"
 CORRECT = SUBMISSIONS / "correct.py"

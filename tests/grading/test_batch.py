@@ -17,10 +17,10 @@ from click.testing import Result
 from pygpt.errors import PygptError
 from pygpt.grading.batch import grade_all, sole_use
 from pygpt.grading.grade import GradingJob
-from pygpt.grading.isolation.sandbox import _processes
 from pygpt.grading.report import from_json
 from pygpt.grading.rubric import read_rubric
 from pygpt.grading.submission import Submission
+from pygpt.isolation.sandbox import _processes
 from tests.grading.helpers import CORRECT, lost, needs_isolation
 
 Cli = Callable[..., Result]
@@ -81,7 +81,7 @@ def test_a_grade_can_be_run_again(tmp_path: Path) -> None:
 
 
 def test_without_isolation_it_refuses(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pygpt.grading.isolation.sandbox.shutil.which", lambda _: None)
+    monkeypatch.setattr("pygpt.isolation.bubblewrap.shutil.which", lambda _: None)
     result = cli("grade", "run", CORRECT)
     assert result.exit_code == 2
     assert "bubblewrap is not installed: apt-get install bubblewrap" in result.stderr

@@ -16,9 +16,9 @@ from pygpt.grading import check as register
 from pygpt.grading.check import REGISTERED, STAGES, Case, Check, Item, Outcome, Verdict, check, in_order
 from pygpt.grading.checks import CHECKS
 from pygpt.grading.exam import Exam, of_models, once
-from pygpt.grading.isolation.session import AnswerError
 from pygpt.grading.port import Port
 from pygpt.grading.rubric import read_rubric
+from pygpt.isolation.session import AnswerError
 from pygpt.output.messages import say
 
 SOME = say("defined")

@@ -17,9 +17,9 @@ from pygpt.grading.changes import CHANGES, Change, algebra_of, unused_by
 from pygpt.grading.diagnosis import BASE, Diagnosis, diagnose
 from pygpt.grading.drawn import normal_weights
 from pygpt.grading.exam import Exam
-from pygpt.grading.isolation.session import AnswerError
 from pygpt.grading.port import Port, Question, Weights, reference
 from pygpt.grading.rubric import read_rubric
+from pygpt.isolation.session import AnswerError
 from pygpt.models import build_model
 from pygpt.output.messages import say
 from pygpt.settings import MODELS, ModelName, ModelSettings

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from pygpt.grading.drawn import normal_weights
-from pygpt.grading.isolation.sandbox import Limits
-from pygpt.grading.isolation.session import AnswerError, Session
 from pygpt.grading.port import Port, reference
+from pygpt.isolation.sandbox import Limits
+from pygpt.isolation.session import AnswerError, Session
 from pygpt.settings import MODELS, ModelSettings
 from tests.grading.helpers import CORRECT, mutated, needs_isolation
 

@@ -208,3 +208,17 @@ def test_what_is_missing_or_crashes_counts_as_nothing() -> None:
         "generation.temperature": 1,
     }
     assert report.max_score == 100
+
+
+def test_a_whole_that_nothing_explains_gets_no_more_than_the_cap() -> None:
+    """Each part is right by itself: of forward, gradients and training only the whole is lost, and then the cap."""
+    ffn = "h = h + self.FFN[j](self.scale2[j](h))"
+    twice = "h = h + self.FFN[j](self.scale2[j](h)) * (1 + (j > 0) * self.MH[0].out_proj.bias.abs().max())"
+    source = mutated(CORRECT.read_text().split("class GPT_NoAttn")[0], (ffn, twice))
+    source += "class GPT_NoAttn" + CORRECT.read_text().split("class GPT_NoAttn")[1]
+    report = grade_sources({"twice": source})["twice"]
+    stages = ("forward", "gradients", "training")
+    given = sum(check.score for check in report.checks if check.stage in stages)
+    assert given > 54
+    assert report.score == pytest.approx(sum(check.score for check in report.checks) - (given - 54))
+    assert "at most 54" in report.message

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pygpt.grading.guesses import Piece, seen_as
-from pygpt.grading.isolation.session import AnswerError
 from pygpt.grading.port import parameters_of, r_shapes
 from pygpt.grading.weight_map import Carried, UnclearError, carry
+from pygpt.isolation.session import AnswerError
 from pygpt.settings import ModelSettings
 
 SETTINGS = ModelSettings("gpt", block_size=5, n_embd=4, n_layer=2, n_head=2, vocab_size=9, dropout=0.0)

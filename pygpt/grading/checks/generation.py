@@ -11,9 +11,9 @@ from pygpt.grading.algebra import forward
 from pygpt.grading.check import Outcome, Verdict, check
 from pygpt.grading.drawn import normal_weights
 from pygpt.grading.exam import Exam, once
-from pygpt.grading.isolation.session import AnswerError
 from pygpt.grading.port import Weights
 from pygpt.grading.sampling import Drawn, Logits, R, cold, nearest, surprise, windows
+from pygpt.isolation.session import AnswerError
 from pygpt.output.messages import say
 from pygpt.settings import ModelName, ModelSettings
 
@@ -53,7 +53,7 @@ _HINT = say("model.eval(), idx[:, -block_size:], logits[:, -1] / temperature, so
 def generated(exam: Exam, what: str) -> Verdict:
     rng = exam.random("generation", what)
     models = sorted(exam.models)  # gpt first, whose logits hang on every token
-    model = next((model for model in models if _known(exam, model)), models[0])
+    model = next((model for model in models if exam.explained(model)), models[0])
     settings = exam.settings(model, rng, dropout=0.3 if _masks_known(exam, model) else 0.0)
     weights = normal_weights(settings, rng)
     logits = _logits(exam, settings, weights)
@@ -80,18 +80,9 @@ def _window(settings: ModelSettings) -> int:
     return settings.block_size - 1
 
 
-def _known(exam: Exam, model: ModelName) -> bool:
-    try:
-        return exam.diagnosis(model).explained
-    except AnswerError as failed:
-        if failed.fatal:
-            raise
-        return False
-
-
 def _masks_known(exam: Exam, model: ModelName) -> bool:
     """Whether with dropout, too, the reference is the port: so that train mode shows."""
-    if not _known(exam, model):
+    if not exam.explained(model):
         return False
     try:
         return not exam.dropping(model).unknown

@@ -8,8 +8,8 @@ from pygpt.grading.algebra import forward
 from pygpt.grading.check import Verdict, check
 from pygpt.grading.drawn import normal_weights
 from pygpt.grading.exam import Exam, of_models, tokens
-from pygpt.grading.isolation.session import AnswerError
 from pygpt.grading.port import Weights
+from pygpt.isolation.session import AnswerError
 from pygpt.output.messages import say
 from pygpt.settings import R_MODELS, ModelName, ModelSettings
 

@@ -10,8 +10,8 @@ import torch
 
 from pygpt.grading.check import Verdict, check
 from pygpt.grading.exam import Exam, once
-from pygpt.grading.isolation import wire
-from pygpt.grading.isolation.session import AnswerError
+from pygpt.isolation import wire
+from pygpt.isolation.session import AnswerError
 from pygpt.output.messages import say
 from pygpt.vocabulary import PAD
 

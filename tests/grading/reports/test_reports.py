@@ -18,12 +18,12 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import Result
 
-from pygpt.grading.isolation import sandbox
 from pygpt.grading.report import CheckReport, GradeReport, ItemReport, LadderRow
 from pygpt.grading.reports import services
 from pygpt.grading.reports.html import page
 from pygpt.grading.reports.table import defused, to_csv
 from pygpt.grading.reports.text import of_class, one
+from pygpt.isolation import bubblewrap, sandbox
 from pygpt.output.messages import LANGUAGES, plain, say
 from tests.grading.helpers import CORRECT, grade_files, grade_sources, mutated, needs_isolation
 
@@ -197,7 +197,7 @@ def test_the_gradescope_zip_installs_this_package(cli: Cli, tmp_path: Path) -> N
             "setup.sh",
             "run_autograder",
             "pyproject.toml",
-            "pygpt/grading/isolation/child.py",
+            "pygpt/isolation/child.py",
             "data/sample.txt",
         } <= names
         for script in ("setup.sh", "run_autograder"):
@@ -230,6 +230,6 @@ def test_an_old_bubblewrap_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     old = tmp_path / "bwrap"
     old.write_text("#!/bin/sh\necho '--perms OCTAL  Set permissions of next argument'\n")
     old.chmod(0o755)
-    monkeypatch.setattr("pygpt.grading.isolation.sandbox.shutil.which", lambda _: str(old))
+    monkeypatch.setattr("pygpt.isolation.bubblewrap.shutil.which", lambda _: str(old))
     monkeypatch.setattr("sys.platform", "linux")
-    assert "0.7 or newer" in str(sandbox.isolation_missing())
+    assert "0.7 or newer" in str(bubblewrap.isolation_missing())

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from pygpt.errors import PygptError
-from pygpt.grading.isolation import wire
-from pygpt.grading.isolation.sandbox import Limits, Process, memory, stop_all
+from pygpt.isolation import wire
+from pygpt.isolation.sandbox import Limits, Process, memory, stop_all
 from pygpt.output.messages import Message, say
 
 _FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
@@ -174,11 +174,9 @@ class Session:
                 raise AnswerError(say("no answer in time: the process was ended"))
             if time.monotonic() - self._looked > _LOOK_SECONDS:
                 self._looked = time.monotonic()
-                if memory() > self.limits.memory_mib << 20:
+                if self.process.overran() or memory() > self.limits.memory_mib << 20:
                     stop_all()
-                    raise AnswerError(
-                        say("too much memory: more than {n:,} MiB; the process was ended", n=self.limits.memory_mib)
-                    )
+                    raise self._too_much_memory()
             ready = select.select(
                 [] if writing else [channel], [channel] if writing else [], [], min(left, _LOOK_SECONDS)
             )
@@ -189,7 +187,13 @@ class Session:
         return min(time.monotonic() + seconds, self.ends_at)
 
     def _ended(self) -> AnswerError:
+        if self.process is not None and self.process.overran():
+            return self._too_much_memory()
         return AnswerError(say("the submission's process ended (sys.exit, os._exit, a crash, or a limit)"))
+
+    def _too_much_memory(self) -> AnswerError:
+        words = say("too much memory: more than {n:,} MiB; the process was ended", n=self.limits.memory_mib)
+        return AnswerError(words)
 
     def _end(self) -> None:
         if self.process is not None:

@@ -1,7 +1,6 @@
 """The process that runs a submission: it loads it and answers requests. It holds no reference answers.
 
-Started as `python -I -S child.py JSON` (see sandbox.py); of pygpt it needs only `wire.py`, `seccomp.py` and
-`parameters.py` beside it.
+Started as `python -I -S child.py JSON` (see sandbox.py); of pygpt it needs only the files beside it that it loads.
 All it says back is tensors, and the grader believes none of them before it has looked at them.
 """
 
@@ -214,11 +213,8 @@ class _Served:
         self.torch.manual_seed(0)
         logits = model(tensors["x"])
         (logits * tensors["cotangent"].to(logits.dtype)).sum().backward()
-        zeros = self.torch.zeros_like
-        return {
-            f"g.{n}": (zeros(p) if p.grad is None else p.grad).detach().clone()
-            for n, p in self.parameters.named(model).items()
-        }
+        named, zeros = self.parameters.named(model), self.torch.zeros_like
+        return {f"g.{n}": zeros(p) if p.grad is None else p.grad.detach().clone() for n, p in named.items()}
 
     def on_loss(self, request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
         logits = tensors["logits"].requires_grad_(request["gradient"])

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from pygpt.grading.isolation import wire
-from pygpt.grading.isolation.session import AnswerError, _checked, _opened, or_raised
+from pygpt.isolation import wire
+from pygpt.isolation.session import AnswerError, _checked, _opened, or_raised
 
 WHOLE = save({"y": torch.ones(2, 3)})
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pygpt.grading.isolation import child
 from pygpt.grading.rubric import PARTS
+from pygpt.isolation import child
 
 
 def test_the_child_needs_nothing_of_pygpt() -> None:
@@ -25,7 +25,7 @@ def test_the_child_needs_nothing_of_pygpt() -> None:
         "            names = [a.name for a in node.names] + [getattr(node, 'module', None) or '']\n"
         "            assert not [n for n in names if n.startswith('pygpt')], (name, names)\n"
     )
-    folder = Path(sys.modules["pygpt.grading"].__file__ or "").parent / "isolation"
+    folder = Path(sys.modules["pygpt"].__file__ or "").parent / "isolation"
     files = [str(folder / f"{name}.py") for name in ("child", "parameters", "seccomp", "wire")]
     assert all(map(os.path.exists, files))
     assert subprocess.run([sys.executable, "-c", code, *files], check=False).returncode == 0

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from pygpt.grading.isolation import sandbox
-from pygpt.grading.isolation.sandbox import Limits
-from pygpt.grading.isolation.session import AnswerError, Session, _opened
+from pygpt.isolation import sandbox
+from pygpt.isolation.sandbox import Limits
+from pygpt.isolation.session import AnswerError, Session, _opened
 from tests.grading.helpers import needs_isolation
 
 Begin = Callable[..., Session]
@@ -90,12 +90,26 @@ def test_what_breaks_the_protocol_is_begun_anew(begin: Begin, expression: str) -
     assert session.starts == 2
 
 
+@pytest.fixture
+def no_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine that lets no control group be made: the grader watches the memory itself."""
+    monkeypatch.setattr("pygpt.isolation.group.made", lambda _most: None)
+
+
+def test_what_takes_too_much_together_is_told(begin: Begin) -> None:
+    session = begin(memory_mib=1400)
+    with pytest.raises(AnswerError, match="too much memory"):
+        encode(session, HOLDS + " and time.sleep(15)")
+
+
+@pytest.mark.usefixtures("no_group")
 def test_processes_are_counted_together(begin: Begin) -> None:
     session = begin(memory_mib=1900)
     with pytest.raises(AnswerError, match="too much memory"):
         encode(session, HOLDS + " and time.sleep(15)")
 
 
+@pytest.mark.usefixtures("no_group")
 def test_processes_are_counted_while_another_session_is_asked(begin: Begin) -> None:
     held, asked = begin(memory_mib=2300), begin(memory_mib=2300)
     assert encode(held, HOLDS + " and [1, 2, 3]") == [1, 2, 3]
@@ -107,6 +121,7 @@ def test_processes_are_counted_while_another_session_is_asked(begin: Begin) -> N
     assert encode(held, "[1, 2, 3]") == encode(asked, "[1, 2, 3]") == [1, 2, 3]
 
 
+@pytest.mark.usefixtures("no_group")
 def test_memory_is_that_of_what_runs(begin: Begin) -> None:
     session = begin()
     torch_alone = sandbox.memory()

@@ -5,7 +5,7 @@ import platform
 import shutil
 import sys
 
-from pygpt.grading.isolation.sandbox import INSTALL, isolation_missing
+from pygpt.isolation.bubblewrap import INSTALL, isolation_missing
 from pygpt.output.messages import Message, say
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pygpt.grading.algebra import Algebra, R, forward
-from pygpt.grading.port import r_shapes
+from pygpt.grading.r_model import r_shapes
 from pygpt.output.messages import Message, say
 from pygpt.settings import ModelName, ModelSettings
 

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from pygpt.grading.algebra import Algebra, R, forward
 from pygpt.grading.changes import Change, changed_masks, explanations
-from pygpt.grading.drawn import normal_weights, silent
-from pygpt.grading.port import BLOCK_PARTS, Port, Question, Weights
+from pygpt.grading.port import Port, Question
+from pygpt.grading.r_model import BLOCK_PARTS, Weights, normal_weights, silent
 from pygpt.isolation.session import AnswerError
 from pygpt.output.messages import Message
 from pygpt.settings import ModelName, ModelSettings

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from pygpt.grading.algebra import Algebra, forward
 from pygpt.grading.diagnosis import BASE, Diagnosis, gap
-from pygpt.grading.drawn import normal_weights, silent
 from pygpt.grading.drops import DROPS, R_DROPS, Drop
-from pygpt.grading.port import Port, Question, Weights
+from pygpt.grading.port import Port, Question
+from pygpt.grading.r_model import Weights, normal_weights, silent
 from pygpt.isolation.session import AnswerError, or_raised
 from pygpt.output.messages import Message
 from pygpt.settings import ModelSettings

@@ -11,7 +11,8 @@ from torch import Tensor
 from pygpt.grading.check import REGISTERED, Case, Check, Each, Item, Outcome, Verdict
 from pygpt.grading.diagnosis import Diagnosis, diagnose
 from pygpt.grading.dropping import Dropping, dropping_of
-from pygpt.grading.port import BLOCK_PARTS, Port
+from pygpt.grading.port import Port
+from pygpt.grading.r_model import BLOCK_PARTS
 from pygpt.grading.rubric import Rubric
 from pygpt.isolation.session import AnswerError
 from pygpt.output.messages import Message, say

@@ -3,8 +3,8 @@
 import math
 
 from pygpt.grading.algebra import R, forward
-from pygpt.grading.drawn import normal_weights, silent
 from pygpt.grading.exam import Exam, tokens
+from pygpt.grading.r_model import normal_weights, silent
 from pygpt.grading.report import LadderRow
 from pygpt.isolation.session import AnswerError
 from pygpt.output.messages import Message, say

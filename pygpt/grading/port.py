@@ -1,28 +1,23 @@
 """A submission's model as the checks use it: R's weights and rows in, logits and gradients under R's names out."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pygpt.grading.guesses import Shape
+from pygpt.grading.algebra import R, forward
+from pygpt.grading.changes import explanations
+from pygpt.grading.claims import parameters_of
+from pygpt.grading.pieces import Shape, axes_of
+from pygpt.grading.r_model import Weights, normal_weights, r_shapes
 from pygpt.grading.weight_map import Carried, UnclearError, carry
 from pygpt.isolation import wire
 from pygpt.isolation.session import AnswerError, Session, or_raised
-from pygpt.models import CharacterModel, build_model
 from pygpt.output.messages import say
 from pygpt.settings import R_MODELS, ModelName, ModelSettings
 
-Weights = dict[str, Tensor]
-BLOCK_PARTS: dict[ModelName, tuple[str, ...]] = {"gpt": ("MH", "FFN"), "gpt_noattn": ("FFN",)}
-"""What a block adds to its input, in this order."""
-# Of a model's parameters, beside a few times R's: numbers, names, and characters of a name.
-_NUMBERS, _NAMES, _LONGEST_NAME = 1 << 20, 200, 200
-_TIMES = 4
 # As a share of the logits' standard deviation: of float32 against another assignment of the weights.
 _ALIKE = 1e-3
 
@@ -52,8 +47,8 @@ class Port:
     session: Session
     _built: dict[ModelSettings, Built | AnswerError] = field(default_factory=dict)
     _claimed: dict[ModelSettings, tuple[dict[str, Shape], dict[str, str]] | AnswerError] = field(default_factory=dict)
-    _guess: dict[ModelName, int] = field(default_factory=dict)
-    """Which of the assignments that fit was the right one last time: models are alike at all sizes."""
+    _guess: dict[ModelName, tuple[int, bool]] = field(default_factory=dict)
+    """Which of what fits was taken last time, and whether it gave R's logits: models are alike at all sizes."""
 
     def built(self, settings: ModelSettings) -> Built:
         """Build a model and find where R's weights go; asked once for each settings.
@@ -144,24 +139,15 @@ class Port:
 
     def _build(self, settings: ModelSettings) -> Built:
         named, aliases = self._claims(settings)
-        weight_map = self.session.weight_map
-        r = r_shapes(settings)
+        r = {name: axes_of(name, shape, settings) for name, shape in r_shapes(settings).items()}
+        said = self.session.weight_map
         try:
-            try:
-                carried = carry(
-                    r,
-                    named,
-                    aliases,
-                    weight_map,
-                    settings,
-                    lambda: self._elsewhere(settings),
-                    lambda: self._ones(settings),
-                )
-            except UnclearError as unclear:
-                carried = self._told_apart(settings, unclear)
+            fits = carry(
+                r, named, aliases, said, settings, lambda: self._elsewhere(settings), lambda: self._ones(settings)
+            )
         except UnclearError as unclear:
             raise AnswerError(unclear.message) from unclear
-        return Built(tuple(named), carried)
+        return Built(tuple(named), self._told_apart(settings, fits))
 
     def _claims(self, settings: ModelSettings) -> tuple[dict[str, Shape], dict[str, str]]:
         """The parameters that the model says it has, and aliases; asked once."""
@@ -195,78 +181,44 @@ class Port:
         answer = self.session.ask(request, {}, {f"p.{i}": shape for i, shape in enumerate(named.values())})
         return {name for i, name in enumerate(named) if bool((answer[f"p.{i}"] == 1).all())}
 
-    def _told_apart(self, settings: ModelSettings, unclear: UnclearError) -> Carried:
-        """Of the assignments that fit, the one that gives R's logits.
-
-        Raises:
-            UnclearError: none does.
-        """
+    def _told_apart(self, settings: ModelSettings, fits: Sequence[Carried]) -> Carried:
+        """Of what fits: what gives R's logits, else R's with one usual change, else the likeliest."""
+        if len(fits) == 1:
+            return fits[0]
+        last, right = self._guess.get(settings.model, (0, True))
+        if not right:
+            return fits[min(last, len(fits) - 1)]
         rng = torch.Generator().manual_seed(settings.n_embd)
-        shapes = r_shapes(settings).items()
-        weights = {
-            n: 0.3 * torch.randn(s, generator=rng, dtype=torch.float64) + n.startswith("scale") for n, s in shapes
-        }
-        x = torch.randint(1, settings.vocab_size, (2, settings.block_size), generator=rng)
-        with torch.no_grad():
-            expected = reference(settings, weights)(x)
-        last = self._guess.get(settings.model, 0)
-        for i in sorted(range(len(unclear.fits)), key=lambda i: i != last):
-            tensors = {**_sent(unclear.fits[i].to_own(weights), torch.float32), "x.0": x}
-            request = self.request("run", settings) | {"questions": [(0, False, 0)]}
-            answer = self.session.ask(request, tensors, {"y.0": tuple(expected.shape)})
-            if bool(((answer["y.0"] - expected).abs() <= _ALIKE * expected.std()).all()):
-                self._guess[settings.model] = i
-                return unclear.fits[i]
-        raise unclear
+        weights = normal_weights(settings, rng)
+        x = torch.randint(1, settings.vocab_size, (2, settings.block_size - 1), generator=rng)
+        answers: dict[int, Tensor] = {}
+        for i in sorted(range(len(fits)), key=lambda i: i != last):
+            answer = self._tried(settings, fits[i], weights, x)
+            if answer is None:
+                break  # nor is there one to another
+            if _alike(answer, forward(R, settings, weights, x)):
+                self._guess[settings.model] = i, True
+                return fits[i]
+            answers[i] = answer
+        changed = (forward(a, settings, weights, x) for _, a in explanations(settings.model, fits[0].missing, most=1))
+        near = (i for expected in changed for i, answer in answers.items() if _alike(answer, expected))
+        self._guess[settings.model] = next(near, 0), False
+        return fits[self._guess[settings.model][0]]
+
+    def _tried(self, settings: ModelSettings, carried: Carried, weights: Weights, x: Tensor) -> Tensor | None:
+        request = self.request("run", settings) | {"questions": [(0, False, 0)]}
+        tensors = _sent(carried.to_own(weights), torch.float32) | {"x.0": x}
+        try:
+            return self.session.ask(request, tensors, {"y.0": (*x.shape, settings.vocab_size)})["y.0"]
+        except AnswerError as failed:
+            if failed.fatal:
+                raise
+            return None
+
+
+def _alike(answer: Tensor, expected: Tensor) -> bool:
+    return bool(((answer - expected).abs() <= _ALIKE * expected.std()).all())
 
 
 def _sent(own: Weights, dtype: torch.dtype, place: int = 0) -> Weights:
     return {f"w{place}.{name}": w.to(dtype) for name, w in own.items()}
-
-
-def parameters_of(names: str, r: Mapping[str, Shape] | None = None) -> tuple[dict[str, Shape], dict[str, str]]:
-    """The parameters that a submission says it has, and the further names of shared ones.
-
-    Args:
-        names: lines of name, name of the same parameter, and for a first name the shape, `2,3`; parted by tabs.
-        r: R's, of which a submission may have a few times as many.
-
-    Raises:
-        AnswerError: they cannot be read, or claim to be more or larger than any that is asked for.
-    """
-    lines = [line.split("\t") for line in names.split("\n")]
-    try:
-        named = {line[0]: tuple(int(n) for n in line[2].split(",") if n) for line in lines if line[0] == line[1]}
-        aliases = {line[0]: line[1] for line in lines if line[0] != line[1]}
-    except (IndexError, ValueError) as error:
-        raise AnswerError(say("the model has no parameters that could be read")) from error
-    if any(n < 1 for shape in named.values() for n in shape) or not {*aliases.values()} <= {*named}:
-        raise AnswerError(say("the model has no parameters that could be read"))
-    most = _NAMES + _TIMES * len(r or ())
-    if len(lines) > most or any(len(line[0]) > _LONGEST_NAME for line in lines):
-        raise AnswerError(
-            say(
-                "the model has more than {n:,} parameters, or a name of more than {m} characters",
-                n=most,
-                m=_LONGEST_NAME,
-            )
-        )
-    most = _NUMBERS + _TIMES * sum(map(math.prod, (r or {}).values()))
-    if sum(map(math.prod, named.values())) > most:
-        raise AnswerError(say("the model's parameters have more than {n:,} numbers", n=most))
-    return named, aliases
-
-
-@cache
-def r_shapes(settings: ModelSettings) -> dict[str, tuple[int, ...]]:
-    """R's parameters and their shapes, in R's order."""
-    with torch.random.fork_rng(devices=[]):
-        return {name: tuple(p.shape) for name, p in build_model(settings).named_parameters()}
-
-
-def reference(settings: ModelSettings, weights: Mapping[str, Tensor]) -> CharacterModel:
-    """R's model with these weights, in float64 and eval mode."""
-    with torch.random.fork_rng(devices=[]):
-        model = build_model(settings).double().eval()
-    model.load_state_dict(dict(weights))
-    return model

@@ -17,7 +17,9 @@ _SENTENCES = {
     "names": say(
         "Only if your modules do not have R's names (wpe, wte, MH, scale1, scale2, FFN, scale3, ln_f) and `grade` asks:"
     ),
-    "map": say("R's name -> yours. {{j}} stands for a block's number; several names are stacked; .T transposes."),
+    "map": say(
+        "R's name -> yours. {{j}} stands for a block's number; several names are stacked; docs/grading.md says more."
+    ),
     "gpt": say("Exercise 2: h' = h + MHA(LN(h)), then h' + FFN(LN(h'))."),
     "noattn": say("Exercise 3: the same without attention; Head is taken and not used."),
     "encoder": say('Characters -> R\'s ids, from 1; Vocabulary[0] is "<PAD>".'),

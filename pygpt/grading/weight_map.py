@@ -1,14 +1,25 @@
 """Which of a submission's parameters is which of R's: by name, by `weight_map`, else by what fits (`guesses`)."""
 
+import json
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 
 import torch
 from torch import Tensor
 
-from pygpt.grading.guesses import Assigned, Piece, Shape, by_numbers, by_order, seen_as
+from pygpt.grading.guesses import by_numbers, by_order, readings
+from pygpt.grading.pieces import Assigned, Axes, Piece, Shape, placed, read, shape_of
 from pygpt.output.messages import Message, say
 from pygpt.settings import ModelSettings
+
+_MOST = 200  # assignments that are tried
+_NAMED = 4
+_UNCLEAR = (
+    "the weights cannot be carried over: names, shapes and building order do not tell which parameters are R's "
+    "{names}; yours are {own}. Say it in a weight_map (`grade template` shows one)"
+)
 
 
 @dataclass(frozen=True)
@@ -17,100 +28,100 @@ class Carried:
 
     shapes: Mapping[str, Shape]
     """The submission's parameters."""
-    pieces: Mapping[str, tuple[Piece, ...]]
+    axes: Mapping[str, Axes]
+    """Of each of R's parameters."""
+    pieces: Assigned
     """For each of R's names that has a counterpart, its pieces."""
     missing: tuple[str, ...] = ()
     """R's names without a counterpart; `tied` ones share another's."""
     extra: tuple[str, ...] = ()
     """The submission's parameters that R does not have."""
     tied: Mapping[str, str] = field(default_factory=dict)
-    ndims: Mapping[str, int] = field(default_factory=dict)
-    """Dimensions of R's parameters."""
     how: Message = field(default_factory=lambda: say("by R's names"))
 
     def to_own(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """R's weights under the submission's names; its extra biases become zero."""
-        own: dict[str, Tensor] = {}
-        for name, pieces in self.pieces.items():
-            if name in self.tied:
-                continue
-            sizes = [seen_as(self.shapes[piece.name], piece, weights[name].ndim)[0] for piece in pieces]
-            for piece, part in zip(pieces, torch.split(weights[name], sizes), strict=True):
-                shape = self.shapes[piece.name]
-                own[piece.name] = (
-                    part.reshape(shape[:-2] + shape[:-3:-1]).mT if piece.transposed else part.reshape(shape)
-                )
-        for name in self.extra:
-            if name.endswith("bias"):
-                own[name] = torch.zeros(self.shapes[name])
+        own = {name: torch.zeros(self.shapes[name]) for name in self.extra if name.endswith("bias")}
+        for name, piece in self._each():
+            shape = self.shapes[piece.name]
+            whole = own.setdefault(piece.name, torch.zeros(shape, dtype=weights[name].dtype))
+            part = self.axes[name].taken(piece, weights[name], shape_of(piece, self.shapes))
+            whole[slice(*piece.rows) if piece.rows else ...] = part
         return own
 
     def to_r(self, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The submission's tensors under R's names, as far as it has them; of tied ones the one that holds both."""
-        return {
-            name: torch.cat(
-                [
-                    (own[p.name].mT if p.transposed else own[p.name]).reshape(
-                        seen_as(self.shapes[p.name], p, self.ndims[name])
-                    )
-                    for p in pieces
-                ]
-            )
-            for name, pieces in self.pieces.items()
-            if name not in self.tied
-        }
+        weights: dict[str, Tensor] = {}
+        for name, piece in self._each():
+            tensor = own[piece.name]
+            sizes = self.axes[name].sizes
+            flat = [sizes[axis] for axis in self.axes[name].letters]
+            weight = weights.setdefault(name, torch.zeros(flat, dtype=tensor.dtype))
+            self.axes[name].put(piece, tensor[slice(*piece.rows)] if piece.rows else tensor, weight)
+        return {name: weight.reshape(self.axes[name].shape) for name, weight in weights.items()}
+
+    def line(self) -> str:
+        """The `weight_map` that says the same, blocks by `{j}` where their names count them; empty by R's names."""
+        lines = {name: _by_head(pieces, self.axes[name]) for name, pieces in self.pieces.items()}
+        said = {name: own for name, own in _by_block(lines).items() if own != name}
+        return f"weight_map = {json.dumps(said, ensure_ascii=False)}" if said else ""
+
+    def _each(self) -> Iterator[tuple[str, Piece]]:
+        return ((name, piece) for name, pieces in self.pieces.items() if name not in self.tied for piece in pieces)
 
 
 class UnclearError(Exception):
-    """The parameters cannot be told apart; `message` says what to add."""
+    """The parameters cannot be told apart; `message` says which, and what to do."""
 
-    def __init__(self, message: Message, fits: Sequence[Carried] = ()) -> None:
+    def __init__(self, message: Message) -> None:
         super().__init__(message.template)
         self.message = message
-        self.fits = fits
-        """What it may be: who can ask the model can tell."""
 
 
 def carry(
-    r_shapes: Mapping[str, Shape],
+    r: Mapping[str, Axes],
     own: Mapping[str, Shape],
     aliases: Mapping[str, str],
     weight_map: Mapping[str, Sequence[str]],
     settings: ModelSettings,
     elsewhere: Callable[[], Mapping[str, Shape]] = dict,
     ones: Callable[[], Collection[str]] = frozenset,
-) -> Carried:
-    """Find the counterpart of each of R's parameters.
+) -> list[Carried]:
+    """What the counterparts of R's parameters may be, the likeliest first; at most 200.
 
     Args:
-        r_shapes: R's parameters in R's order.
+        r: R's parameters, in R's order.
         own: the submission's, in the order they were built.
         aliases: further names of shared parameters.
-        weight_map: R's name to one or several of the submission's; `{j}` stands for a block's number, `{h}` for each
-            head's in turn, a trailing `.T` for the transpose. Dimensions of 1 are left out, and leading ones joined,
-            where R has fewer.
+        weight_map: R's name to one or several of the submission's, as `pieces.read` takes them; `{j}` stands for a
+            block's number, `{h}` for each head's in turn.
         elsewhere: the parameters of the submission's other model: an entry that fits there alone is passed over.
         ones: names of parameters that are all 1 in a new model.
 
     Raises:
-        UnclearError: several assignments fit, or none, or `weight_map` names what is not there.
+        UnclearError: nothing fits, or `weight_map` names what is not there.
     """
     assigned: Assigned = {}
     how = say("by R's names")
-    for name, named in _mapped(r_shapes, weight_map, settings):
-        pieces = tuple(Piece(aliases.get(piece.name, piece.name), piece.transposed) for piece in named)
+    for name, spelt, by_head in _mapped(r, weight_map, settings):
+        # A parameter may itself be called `p.T`.
+        said = [Piece(one) if one in own or one in elsewhere() else read(one) for one in spelt]
+        pieces = [replace(piece, name=aliases.get(piece.name, piece.name)) for piece in said]
         # A list for the heads of a larger model is as long as there are heads here.
-        fitting = _fitting(pieces, own, r_shapes[name])
-        if not fitting and _fitting(named, elsewhere(), r_shapes[name]):
+        there = [piece for piece in pieces if piece.name in own]
+        alone = len({(piece.name, piece.rows) for piece in there}) == len(there)
+        fitting = placed(there, own, r[name], by_head) if there and alone else ()
+        if not fitting:
+            others = [piece for piece in pieces if piece.name in elsewhere()]
+            if not (others and placed(others, elsewhere(), r[name], by_head)):
+                raise UnclearError(_misfit(name, pieces, r[name], own))
             continue
-        pieces = fitting or pieces
-        _check_mapped(name, pieces, r_shapes[name], own)
-        assigned[name], how = pieces, say("by the submission's weight_map")
-    for name, shape in r_shapes.items():
+        assigned[name], how = fitting, say("by the submission's weight_map")
+    for name, axes in r.items():
         piece = Piece(aliases.get(name, name))
-        if name not in assigned and piece.name in own and seen_as(own[piece.name], piece, len(shape)) == shape:
-            assigned[name] = (piece,)
-    rest_r = {name: shape for name, shape in r_shapes.items() if name not in assigned}
+        if name not in assigned and piece.name in own and (fitting := placed([piece], own, axes)):
+            assigned[name] = fitting
+    rest_r = {name: axes for name, axes in r.items() if name not in assigned}
     used = {piece.name for pieces in assigned.values() for piece in pieces}
     rest_own = {name: shape for name, shape in own.items() if name not in used}
     fits: list[Assigned] = []
@@ -118,106 +129,96 @@ def carry(
         fits = by_order(rest_r, rest_own, settings)
         if not fits and aliases and "ln_f.weight" in rest_r:
             # Tied weights: the output layer has no parameter of its own.
-            fits = by_order({n: s for n, s in rest_r.items() if n != "ln_f.weight"}, rest_own, settings)
+            fits = by_order({n: axes for n, axes in rest_r.items() if n != "ln_f.weight"}, rest_own, settings)
             fits = [{**fit, "ln_f.weight": (fit | assigned)["wte.weight"]} for fit in fits]
-        if not fits:
-            fits = by_numbers(rest_r, rest_own, settings, ones)
+        fits = fits or by_numbers(rest_r, rest_own, settings, ones)
         how = say("by shape and building order (no names in common with R, no weight_map)") if fits else how
-    carried = [_carried(assigned | fit, r_shapes, own, how) for fit in fits or [{}]]
-    if len(fits) > 1:
-        raise UnclearError(_several(fits), carried)
-    if not fits and rest_r and rest_own and len(assigned) < len(r_shapes) // 2:
-        raise UnclearError(
-            say(
-                "the weights cannot be carried over: names, shapes and building order do not tell which parameter "
-                "is R's {name}. Add to your file: {line}",
-                name=next(iter(rest_r)),
-                line=f'weight_map = {{"{next(iter(rest_r))}": "your.name"}}',
-            )
-        )
-    return carried[0]
+        if not fits and len(assigned) < len(r) // 2:
+            yours = _some([f"{name} {shape}" for name, shape in rest_own.items()])
+            raise UnclearError(say(_UNCLEAR, names=_some(list(rest_r)), own=yours))
+    each = [readings(assigned | fit, own, r, rest_r) for fit in fits or [{}]]
+    # The likeliest of each first.
+    likely = [first for reading in each for first in islice(reading, 1)]
+    return [_carried(reading, r, own, how) for reading in islice(chain(likely, *each), _MOST)]
 
 
-def _carried(assigned: Assigned, r_shapes: Mapping[str, Shape], own: Mapping[str, Shape], how: Message) -> Carried:
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
+
+
+def _carried(assigned: Assigned, r: Mapping[str, Axes], own: Mapping[str, Shape], how: Message) -> Carried:
     used = {piece.name for pieces in assigned.values() for piece in pieces}
-    tied = _shared({name: assigned[name] for name in r_shapes if name in assigned})
+    tied = _shared({name: assigned[name] for name in r if name in assigned})
     return Carried(
         shapes=dict(own),
+        axes=r,
         pieces=assigned,
-        missing=tuple(name for name in r_shapes if name not in assigned or name in tied),
+        missing=tuple(name for name in r if name not in assigned or name in tied),
         extra=tuple(name for name in own if name not in used),
         tied=tied,
-        ndims={name: len(shape) for name, shape in r_shapes.items()},
         how=how,
     )
 
 
 def _mapped(
-    r_shapes: Mapping[str, Shape], weight_map: Mapping[str, Sequence[str]], settings: ModelSettings
-) -> Iterator[tuple[str, tuple[Piece, ...]]]:
+    r: Mapping[str, Axes], weight_map: Mapping[str, Sequence[str]], settings: ModelSettings
+) -> Iterator[tuple[str, list[str], bool]]:
     for pattern, own in weight_map.items():
         each = [o.replace("{h}", str(h)) for o in own for h in range(settings.n_head if "{h}" in o else 1)]
         for j in range(settings.n_layer) if "{j}" in pattern else (0,):
             name = pattern.replace("{j}", str(j))
-            if name in r_shapes:
-                named = [o.replace("{j}", str(j)) for o in each]
-                yield name, tuple(Piece(n.removesuffix(".T"), n.endswith(".T")) for n in named)
+            if name in r:
+                yield name, [o.replace("{j}", str(j)) for o in each], len(own) == 1 < len(each)
 
 
-def _fitting(pieces: tuple[Piece, ...], own: Mapping[str, Shape], shape: Shape) -> tuple[Piece, ...]:
-    """Those of the pieces that are there, if together they have R's shape."""
-    there = tuple(piece for piece in pieces if piece.name in own)
-    return there if there and _stacked(there, own, shape) == shape else ()
-
-
-def _check_mapped(name: str, pieces: tuple[Piece, ...], shape: Shape, own: Mapping[str, Shape]) -> None:
+def _misfit(name: str, pieces: Sequence[Piece], axes: Axes, own: Mapping[str, Shape]) -> Message:
     absent = [piece.name for piece in pieces if piece.name not in own]
     if absent or not pieces:
-        raise UnclearError(
-            say("weight_map: there is no parameter {own} (for {name})", own=", ".join(absent), name=name)
-        )
-    if len({piece.name for piece in pieces}) < len(pieces):
-        raise UnclearError(say("weight_map: {name} has one parameter twice", name=name))
-    stacked = _stacked(pieces, own, shape)
-    if stacked != shape:
-        stacked = stacked if len(pieces) > 1 else own[pieces[0].name]
-        raise UnclearError(
-            say("weight_map: {name} has shape {shape}, yours {own}", name=name, shape=str(shape), own=str(stacked))
-        )
-
-
-def _stacked(pieces: tuple[Piece, ...], own: Mapping[str, Shape], like: Shape) -> Shape:
-    """The shape of pieces on top of each other, as far as they have one."""
-    shapes = [seen_as(own[piece.name], piece, len(like)) for piece in pieces]
-    if not all(shapes) or any(s[1:] != shapes[0][1:] for s in shapes):
-        return ()  # a single number cannot be stacked
-    return (sum(s[0] for s in shapes), *shapes[0][1:])
+        return say("weight_map: there is no parameter {own} (for {name})", own=", ".join(absent), name=name)
+    if len({(piece.name, piece.rows) for piece in pieces}) < len(pieces):
+        return say("weight_map: {name} has one parameter twice", name=name)
+    yours = ", ".join(f"{piece.spelt(axes)} {shape_of(piece, own)}" for piece in pieces)
+    return say("weight_map: {name} has shape {shape}, yours {own}", name=name, shape=str(axes.shape), own=yours)
 
 
 def _shared(assigned: Assigned) -> dict[str, str]:
     """Tied weights: a parameter that stands for two of R's is the earlier one's, and the later one shares it."""
-    first: dict[str, str] = {}
+    first: dict[tuple[str, object], str] = {}
     tied: dict[str, str] = {}
     for name, pieces in assigned.items():
         for piece in pieces:
-            if first.setdefault(piece.name, name) != name:
-                tied[name] = first[piece.name]
+            if first.setdefault((piece.name, piece.rows), name) != name:
+                tied[name] = first[piece.name, piece.rows]
     return tied
 
 
-def _several(fits: Sequence[Assigned]) -> Message:
-    differ, other = next((name, fit) for fit in fits[1:] for name in fits[0] if fits[0][name] != fit.get(name))
-    a, b = fits[0][differ], other[differ]
-    if len(a) > 1:
-        return say(
-            "query, key and value cannot be told apart by their names ({names}). Add to your file: {line}",
-            names=", ".join(piece.name for piece in a),
-            line=f'weight_map = {{"{differ}": ["query\'s", "key\'s", "value\'s"]}}',
-        )
-    return say(
-        "several assignments of the weights fit: {name} may be {a} or {b}. Add to your file: {line}",
-        name=differ,
-        a=a[0].name,
-        b=b[0].name,
-        line=f'weight_map = {{"{differ}": "{a[0].name}"}}',
-    )
+def _by_head(pieces: Sequence[Piece], axes: Axes) -> list[str]:
+    """The pieces as they are spelt; those that are alike but for the heads' numbers, joined."""
+    groups: dict[object, list[str]] = {}
+    for piece in pieces:
+        groups.setdefault(tuple(cut for cut in piece.at if cut[0] != "h"), []).append(piece.spelt(axes))
+    joined = [_alike(names, "{h}") for names in groups.values()]
+    return [name for name in joined if name] if all(joined) else [piece.spelt(axes) for piece in pieces]
+
+
+def _by_block(lines: Mapping[str, list[str]]) -> dict[str, str | list[str]]:
+    """Lines that are alike but for the blocks' numbers, joined."""
+    kinds: dict[str, list[str]] = {}
+    for name in lines:
+        kinds.setdefault(re.sub(r"\.\d+\.", ".{j}.", name, count=1), []).append(name)
+    said: dict[str, str | list[str]] = {}
+    for kind, names in kinds.items():
+        patterns = [_alike(own, "{j}") for own in zip(*(lines[name] for name in names), strict=False)]
+        together = {kind: [pattern for pattern in patterns if pattern]}
+        for name, own in (together if all(patterns) else {name: lines[name] for name in names}).items():
+            said[name] = own if len(own) > 1 else own[0]
+    return said
+
+
+def _alike(names: Sequence[str], letter: str) -> str | None:
+    """The name with a letter where the names count from 0; None where they differ otherwise."""
+    tokens = list(zip(*(re.split(r"(\d+)", name) for name in names), strict=False))
+    counted = tuple(str(i) for i in range(len(names)))
+    if any(len({*token}) > 1 and token != counted for token in tokens):
+        return None
+    return "".join(letter if token == counted and len(names) > 1 else token[0] for token in tokens)

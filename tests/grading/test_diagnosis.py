@@ -15,9 +15,9 @@ from torch import Tensor
 from pygpt.grading.algebra import Algebra, R, forward
 from pygpt.grading.changes import CHANGES, Change, algebra_of, unused_by
 from pygpt.grading.diagnosis import BASE, Diagnosis, diagnose
-from pygpt.grading.drawn import normal_weights
 from pygpt.grading.exam import Exam
-from pygpt.grading.port import Port, Question, Weights, reference
+from pygpt.grading.port import Port, Question
+from pygpt.grading.r_model import Weights, normal_weights, reference
 from pygpt.grading.rubric import read_rubric
 from pygpt.isolation.session import AnswerError
 from pygpt.models import build_model

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pygpt.grading.drawn import normal_weights
-from pygpt.grading.port import Port, reference
+from pygpt.grading.port import Port
+from pygpt.grading.r_model import normal_weights, reference
 from pygpt.isolation.sandbox import Limits
 from pygpt.isolation.session import AnswerError, Session
 from pygpt.settings import MODELS, ModelSettings
@@ -46,6 +46,59 @@ class Attention(nn.Module):
 class GPT(nn.Module):"""
 OF_HEADS = mutated(SOURCE, ("\nclass GPT(nn.Module):", HEADS), ("nn.MultiheadAttention(", "Attention("))
 OUTPUT = '"MH.{j}.out_proj.weight": "MH.{j}.out.weight", "MH.{j}.out_proj.bias": "MH.{j}.out.bias"'
+_ATTENDS = """
+    def attend(self, q, k, v, drop):
+        mask = torch.ones(q.shape[-2], q.shape[-2], dtype=torch.bool).triu(1)
+        scores = (q @ k.mT / k.shape[-1] ** 0.5).masked_fill(mask, float("-inf"))
+        return functional.dropout(scores.softmax(-1), drop, self.training) @ v
+
+
+class GPT(nn.Module):"""
+FORMULA = (
+    """
+class Attention(nn.Module):
+    def __init__(self, d, n, dropout):
+        super().__init__()
+        self.drop, k = dropout, d // n
+        for name in "VKQ":
+            setattr(self, "U_" + name, nn.Parameter(torch.randn(n, d, k)))
+        for name in "VKQ":
+            setattr(self, "c" + name, nn.Parameter(torch.randn(n, 1, k)))
+        self.U_O, self.c = nn.Parameter(torch.randn(n, k, d)), nn.Parameter(torch.randn(d))
+
+    def forward(self, x, *_, **__):
+        x = x.transpose(0, 1)[:, None]
+        q, k, v = (x @ getattr(self, "U_" + name) + getattr(self, "c" + name) for name in "QKV")
+        y = torch.einsum("bhnk,hkd->bnd", self.attend(q, k, v, self.drop), self.U_O) + self.c
+        return y.transpose(0, 1),
+"""
+    + _ATTENDS
+)
+SIDE_BY_SIDE = (
+    """
+class Attention(nn.Module):
+    def __init__(self, d, n, dropout):
+        super().__init__()
+        self.drop, self.n, self.all, self.out = dropout, n, nn.Linear(d, 3 * d), nn.Linear(d, d)
+
+    def forward(self, x, *_, **__):
+        b, t, d = x.transpose(0, 1).shape
+        q, k, v = self.all(x.transpose(0, 1)).view(b, t, self.n, -1).transpose(1, 2).chunk(3, -1)
+        return self.out(self.attend(q, k, v, self.drop).transpose(1, 2).reshape(b, t, d)).transpose(0, 1),
+"""
+    + _ATTENDS
+)
+NORMS = """
+class Norms(nn.Module):
+    def __init__(self, d, n):
+        super().__init__()
+        self.gain, self.mean = nn.Parameter(torch.ones(n, d)), nn.Parameter(torch.zeros(n, d))
+
+    def __getitem__(self, j):
+        return lambda h: functional.layer_norm(h, h.shape[-1:], self.gain[j], self.mean[j])
+
+
+class GPT(nn.Module):"""
 ONE = """
 class Function(nn.Module):
     def __init__(self, **sizes):
@@ -92,6 +145,17 @@ names = [f"MH.{{{{j}}}}.each.{{h}}.{{k}}." for k in "abc" for h in range(9)]
 weight_map = {{"MH.{{j}}.in_proj_weight": [name + "weight" for name in names],
               "MH.{{j}}.in_proj_bias": [name + "bias" for name in names], {OUTPUT}}}
 """,
+    "heads without a map": OF_HEADS,
+    "exercise 1's own U_Q (head, input, within)": mutated(SOURCE, ("\nclass GPT(nn.Module):", FORMULA),
+                                                         ("nn.MultiheadAttention(", "Attention(")),
+    "query, key and value side by side in each head": mutated(SOURCE, ("\nclass GPT(nn.Module):", SIDE_BY_SIDE),
+                                                              ("nn.MultiheadAttention(", "Attention(")),
+    "norms of all blocks in one, by rows": mutated(
+        SOURCE, ("\nclass GPT(nn.Module):", NORMS),
+        ("nn.ModuleList(nn.LayerNorm(n_embd) for _ in range(N_Layers))", "Norms(n_embd, N_Layers)"),
+    )
+    + "weight_map = {f'scale{i}.{{j}}.{kind}': f'scale{i}.{own}[{{j}}]' for i in (1, 2) "
+      "for kind, own in (('weight', 'gain'), ('bias', 'mean'))}\n",
     "a map for one model": mutated(
         SOURCE.split("class GPT_NoAttn")[0],
         ("self.wte", "self.token"), ("self.scale3", "self.end"), ("self.ln_f", "self.scale3"),
@@ -138,6 +202,34 @@ def test_weights_find_their_place(layout: str, tmp_path: Path) -> None:
                     assert p.grad is not None
                     if name != "wte.weight":  # R's padding row has none
                         torch.testing.assert_close(gradients[name], p.grad, rtol=1e-5, atol=1e-5)
+
+
+GUESSED = {
+    "heads": OF_HEADS,
+    "U_Q": LAYOUTS["exercise 1's own U_Q (head, input, within)"],
+    "side by side": LAYOUTS["query, key and value side by side in each head"],
+    "numbered": LAYOUTS["numbered, in any order"],
+}
+
+
+@pytest.mark.parametrize("layout", GUESSED)
+def test_the_line_that_is_printed_says_the_same_when_it_is_pasted(layout: str, tmp_path: Path) -> None:
+    with port_of(GUESSED[layout], tmp_path) as session:
+        session.load()
+        port = Port(session)
+        lines = [port.built(ModelSettings(model, 7, 12, 2, 2, vocab_size=23)).carried.line() for model in MODELS]
+    said = "\n".join(f"{line}\nboth.update(weight_map)" for line in lines if line)
+    (tmp_path / "pasted").mkdir()
+    with port_of(f"{GUESSED[layout]}\nboth = {{}}\n{said}\nweight_map = both\n", tmp_path / "pasted") as session:
+        session.load()
+        for model, line in zip(MODELS, lines, strict=True):
+            # At a size that the line was not made for.
+            large = ModelSettings(model, 7, 18, 3, 3, vocab_size=23)
+            weights, x = normal_weights(large, torch.Generator().manual_seed(3)), torch.randint(1, 23, (2, 6))
+            expected = reference(large, weights)(x).detach()
+            (logits,) = Port(session).logits(large, weights, [x])
+            torch.testing.assert_close(logits, expected, rtol=0, atol=1e-4 * float(expected.std()))
+            assert not line or "weight_map" in Port(session).built(large).carried.how.template
 
 
 def test_an_entry_that_fits_in_no_model_is_named(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pygpt.grading.changes import algebra_of, unused_by
 from pygpt.grading.check import Case, Outcome, Verdict, check
 from pygpt.grading.exam import Exam, of_models
-from pygpt.grading.port import r_shapes
+from pygpt.grading.r_model import r_shapes
 from pygpt.grading.weight_map import Carried
 from pygpt.output.messages import say
 from pygpt.settings import R_MODELS, ModelName, ModelSettings
@@ -77,7 +77,10 @@ def _verdict(exam: Exam, settings: ModelSettings, carried: Carried) -> Verdict:
     r, own = (sum(math.prod(shape) for shape in of.values()) for of in (r_shapes(settings), carried.shapes))
     expected = say("{n:,} parameters of R's shapes", n=r)
     if not carried.missing and not carried.extra and not carried.tied:
-        return Verdict.of(True, expected, say("{n:,} parameters, matched {how}", n=own, how=carried.how))
+        matched = say("{n:,} parameters, matched {how}", n=own, how=carried.how)
+        if exam.port.session.weight_map or not (line := carried.line()):
+            return Verdict.of(True, expected, matched)
+        return Verdict.of(True, expected, say("{matched}; the same in a line: {line}", matched=matched, line=line))
     actual = say(
         "{n:,} parameters; missing of R's: {missing}; not in R: {extra}; shared with another: {tied}",
         n=own,

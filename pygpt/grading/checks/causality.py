@@ -8,8 +8,8 @@ from torch import Tensor
 from pygpt.grading.algebra import R, forward
 from pygpt.grading.check import Case, Each, Outcome, Verdict, check
 from pygpt.grading.diagnosis import Diagnosis, gap
-from pygpt.grading.drawn import normal_weights
 from pygpt.grading.exam import Exam, tokens
+from pygpt.grading.r_model import normal_weights
 from pygpt.output.messages import Message, say
 from pygpt.settings import R_MODELS, ModelName
 

@@ -5,9 +5,9 @@ import torch
 from pygpt.grading.algebra import forward
 from pygpt.grading.check import Outcome, Verdict, check
 from pygpt.grading.diagnosis import gap
-from pygpt.grading.drawn import normal_weights
 from pygpt.grading.dropping import places_of
 from pygpt.grading.exam import Exam, of_models
+from pygpt.grading.r_model import normal_weights
 from pygpt.output.messages import Message, say
 from pygpt.settings import ModelName
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pygpt.grading.check import Case, Each, Outcome, Verdict, check
 from pygpt.grading.diagnosis import BASE, BLOCKS_ALONE, Diagnosis, Place
 from pygpt.grading.exam import Exam, of_models
-from pygpt.grading.port import BLOCK_PARTS
+from pygpt.grading.r_model import BLOCK_PARTS
 from pygpt.output.messages import Message, say
 from pygpt.settings import R_MODELS, ModelName
 

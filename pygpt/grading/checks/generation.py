@@ -9,9 +9,8 @@ from torch import Tensor
 
 from pygpt.grading.algebra import forward
 from pygpt.grading.check import Outcome, Verdict, check
-from pygpt.grading.drawn import normal_weights
 from pygpt.grading.exam import Exam, once
-from pygpt.grading.port import Weights
+from pygpt.grading.r_model import Weights, normal_weights
 from pygpt.grading.sampling import Drawn, Logits, R, cold, nearest, surprise, windows
 from pygpt.isolation.session import AnswerError
 from pygpt.output.messages import say

@@ -6,9 +6,8 @@ from torch.nn import functional
 
 from pygpt.grading.algebra import forward
 from pygpt.grading.check import Verdict, check
-from pygpt.grading.drawn import normal_weights
 from pygpt.grading.exam import Exam, of_models, tokens
-from pygpt.grading.port import Weights
+from pygpt.grading.r_model import Weights, normal_weights
 from pygpt.isolation.session import AnswerError
 from pygpt.output.messages import say
 from pygpt.settings import R_MODELS, ModelName, ModelSettings

@@ -13,9 +13,8 @@ from torch import Tensor
 
 from pygpt.grading.algebra import Algebra, forward
 from pygpt.grading.check import Outcome, Verdict, check
-from pygpt.grading.drawn import normal_weights
 from pygpt.grading.exam import Exam, of_models, once, tokens
-from pygpt.grading.port import Weights
+from pygpt.grading.r_model import Weights, normal_weights
 from pygpt.grading.rules import IN_EVAL, Departure, R, Rule, Step, Vectors, nearest
 from pygpt.models import cross_entropy
 from pygpt.output.messages import Message, say

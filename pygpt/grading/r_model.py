@@ -1,10 +1,32 @@
-"""Drawn weights: a block whose two parts both end in zero weights hands its input on unchanged."""
+"""R's model as the grader holds it: its parameters, its parts, drawn weights, and itself."""
+
+from collections.abc import Mapping
+from functools import cache
 
 import torch
 from torch import Tensor
 
-from pygpt.grading.port import Weights, r_shapes
-from pygpt.settings import ModelSettings
+from pygpt.models import CharacterModel, build_model
+from pygpt.settings import ModelName, ModelSettings
+
+Weights = dict[str, Tensor]
+BLOCK_PARTS: dict[ModelName, tuple[str, ...]] = {"gpt": ("MH", "FFN"), "gpt_noattn": ("FFN",)}
+"""What a block adds to its input, in this order."""
+
+
+@cache
+def r_shapes(settings: ModelSettings) -> dict[str, tuple[int, ...]]:
+    """R's parameters and their shapes, in R's order."""
+    with torch.random.fork_rng(devices=[]):
+        return {name: tuple(p.shape) for name, p in build_model(settings).named_parameters()}
+
+
+def reference(settings: ModelSettings, weights: Mapping[str, Tensor]) -> CharacterModel:
+    """R's model with these weights, in float64 and eval mode."""
+    with torch.random.fork_rng(devices=[]):
+        model = build_model(settings).double().eval()
+    model.load_state_dict(dict(weights))
+    return model
 
 
 def normal_weights(settings: ModelSettings, rng: torch.Generator) -> Weights:
@@ -13,7 +35,7 @@ def normal_weights(settings: ModelSettings, rng: torch.Generator) -> Weights:
 
 
 def silent(weights: Weights, blocks: "range | list[int]", parts: tuple[str, ...] = ("MH", "FFN")) -> Weights:
-    """A copy in which these parts of these blocks (from 0) add nothing."""
+    """A copy in which these parts of these blocks (from 0) add nothing: a block of silent parts hands its input on."""
     changed = dict(weights)
     for j in blocks:
         for part, last in (("MH", "out_proj"), ("FFN", "2")):

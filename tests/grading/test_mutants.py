@@ -12,6 +12,10 @@ _ATTEND = "h = h + self.MH[j](q, q, q, attn_mask=mask, need_weights=False)[0].tr
 _DROP = "self.drop0(self.wte(x) + self.wpe(torch.arange({})))"
 _LIVE = "functional.dropout(self.wte(x) + self.wpe(torch.arange({})), self.drop0.p)"
 _NO_ATTN = "\n        return self.ln_f(self.scale3(h))\n\n\nclass GPT_NoAttn"
+_NORMS = "self.scale1 = {0}\n        self.scale2 = {0}".format(
+    "nn.ModuleList(nn.LayerNorm(n_embd) for _ in range(N_Layers))"
+)
+_SCALE1_TWICE = ("scale2[j](h))" + _NO_ATTN, "scale1[j](h))" + _NO_ATTN)
 
 # name: (base, changes, checks that may lose points, least and most points lost)
 MUTANTS: dict[str, tuple[str, list[tuple[str, str]], set[str], float, float]] = {
@@ -109,6 +113,8 @@ MUTANTS: dict[str, tuple[str, list[tuple[str, str]], set[str], float, float]] = 
         6,
         6,
     ),
+    "scale1_twice": ("correct", [_SCALE1_TWICE], {"forward.norm_places"}, 2, 2),
+    "one_norm_a_block": ("correct", [_SCALE1_TWICE, (_NORMS, _NORMS.split("\n")[0])], {"forward.norm_places"}, 2, 2),
     "detached": ("correct", [("self.ln_f(self.scale3(h))", "self.ln_f(self.scale3(h.detach()))")],
         {"gradients.cotangent", "padding.row"}, 8, 12),
     "rate_doubled": ("correct", [("self.drop0 = nn.Dropout(p0)", "self.drop0 = nn.Dropout(2 * p0)")],

@@ -16,6 +16,7 @@ from pygpt.parity import compare
 from pygpt.parity.explanation import explain
 from pygpt.parity.html import report_html
 from pygpt.parity.ladder import Task, climb
+from pygpt.parity.recordings import RECORDED
 from pygpt.parity.report import Report, report_text
 from pygpt.r.errors import RDiedError
 from pygpt.r.process import run_script
@@ -68,8 +69,8 @@ import shutil, sys
 asked = dict(zip(sys.argv[2::2], sys.argv[3::2]))
 print(*sys.argv[1:], file=open({log!r}, "a"))
 for model in [asked["--model"]] if "--model" in asked else ["gpt", "gpt_noattn"]:
-    for kind in ("tiny", "stream"):
-        made = f"{{asked['--out']}}/{{kind}}_{{model}}.safetensors"
+    for name in {recorded}:
+        made = f"{{asked['--out']}}/{{name}}_{{model}}.safetensors"
         shutil.copy({recordings!r} + f"/tiny_{{model}}.safetensors", made)
 """
 
@@ -81,7 +82,8 @@ def stub_r(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     recordings = str(shipped("parity_tests/recordings"))
     for name in ("R", "Rscript"):
-        (folder / name).write_text(STUB.format(python=sys.executable, log=str(log), recordings=recordings))
+        stub = STUB.format(python=sys.executable, log=str(log), recordings=recordings, recorded=RECORDED)
+        (folder / name).write_text(stub)
         (folder / name).chmod(0o755)
     monkeypatch.delenv("R_HOME", raising=False)
     monkeypatch.setenv("PATH", str(folder))
@@ -100,7 +102,7 @@ def test_r_torch_records_the_model_asked_for_and_no_file_that_is_gone_is_named(
     assert Path(script).name == "record.R"
     assert options[options.index("--model") + 1] == model
     checks = json.loads((tmp_path / "r.json").read_text())["checks"]
-    titles = [f"R torch, live: {kind} {model}, R 4.2.2, torch 0.17.0" for kind in ("tiny", "stream")]
+    titles = [f"R torch, live: {name} {model}, R 4.2.2, torch 0.17.0" for name in RECORDED]
     assert [check["title"] for check in checks] == titles
     assert {check["source"] for check in checks} == {"torch"}
     temporary = options[options.index("--out") + 1]

@@ -19,13 +19,13 @@ from pygpt.determinism import kernel_fingerprint, reproducible
 from pygpt.errors import PygptError
 from pygpt.models import build_model
 from pygpt.parity.check import check_recording
-from pygpt.parity.recordings import read_recording
+from pygpt.parity.recordings import RECORDED, read_recording
 from pygpt.parity.replay import replay
-from pygpt.settings import ModelSettings, TrainingSettings
+from pygpt.settings import MODELS, ModelSettings, TrainingSettings
 from pygpt.vocabulary import Vocabulary
 
 RECORDINGS = Path(__file__).parent / "recordings"
-FILES = ["tiny_gpt", "tiny_gpt_noattn", "stream_gpt", "stream_gpt_noattn"]
+FILES = [f"{name}_{model}" for name in RECORDED for model in MODELS]
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -1,7 +1,7 @@
 # Make the recordings anew from R torch: what R torch and luz compute, written down.
 # Rscript record.R --out DIR [--model NAME] [--corpus FILE] [--kernel-fingerprint TEXT]
-# tiny_* and stream_* take a minute or two; shakespeare_* (two whole trainings) take hours and
-# are made, with vocabulary.json, only where --corpus is given.
+# The synthetic ones take a minute or two; shakespeare_* (two whole trainings) take hours and are made,
+# with vocabulary.json, only where --corpus is given.
 
 #' The two models, under the names that the recordings' files and metadata give them.
 recorded_models <- function() {

@@ -34,7 +34,7 @@ class Algebra:
     ffn: Literal["gelu", "tanh", "quick", "relu", "silu", "identity", "none"] = "gelu"
     attention_norm: Norms = "before"
     ffn_norm: Norms = "before"
-    norms_exchanged: bool = False
+    norms: Literal["each in its place", "exchanged", "scale1 twice", "scale2 twice"] = "each in its place"
     attention_residual: Literal["h", "normed", "none"] = "h"
     ffn_residual: Literal["h", "normed", "none"] = "h"
     order: Literal[
@@ -117,7 +117,7 @@ class _Pass:
 
     def _attention_step(self, j: int, h: Tensor) -> Tensor:
         a = self.a
-        name = f"{'scale2' if a.norms_exchanged else 'scale1'}.{j}"
+        name = f"{'scale2' if a.norms in ('exchanged', 'scale2 twice') else 'scale1'}.{j}"
         inner = self._norm(name, h) if a.attention_norm == "before" else h
         out = self._dropped("attention", self._attention(j, inner))
         out = {"h": h, "normed": inner}.get(a.attention_residual, 0) + out
@@ -125,7 +125,8 @@ class _Pass:
 
     def _ffn_step(self, j: int, h: Tensor, given: Tensor) -> Tensor:
         a = self.a
-        name = f"{'scale1' if a.norms_exchanged and self.s.model == 'gpt' else 'scale2'}.{j}"
+        first = a.norms in ("exchanged", "scale1 twice") and self.s.model == "gpt"
+        name = f"{'scale1' if first else 'scale2'}.{j}"
         inner = self._norm(name, given) if a.ffn_norm == "before" else given
         out = self._dropped("sum", {"h": h, "normed": inner}.get(a.ffn_residual, 0) + self._ffn(j, inner))
         return self._norm(name, out) if a.ffn_norm == "after" else out

@@ -9,7 +9,7 @@ from pygpt.settings import ModelName
 
 
 def record(out: Path, corpus: Path | None = None, model: ModelName | None = None) -> None:
-    """Write the recordings into `out`: tiny_* and stream_*; with a corpus, the whole exercises and the vocabulary too.
+    """Write the recordings into `out`; with a corpus, the whole exercises and the vocabulary too.
 
     R's messages go to stderr as they come.
 

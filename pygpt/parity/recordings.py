@@ -20,6 +20,9 @@ from pygpt.output.messages import Message, plain, say
 from pygpt.settings import ModelSettings
 from pygpt.weights import read_tensors
 
+RECORDED = ("tiny", "stream")
+"""What R's recorder records of each model: `NAME_MODEL.safetensors`, in `parity_tests/recordings/`, too."""
+
 PROMPT = 3
 """Ids that a `model` recording generates from: the first of its second window."""
 

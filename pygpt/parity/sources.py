@@ -12,11 +12,10 @@ from pygpt.parity.ladder import Task, climb
 from pygpt.parity.limits import judged
 from pygpt.parity.oracle import climb_with_oracle, limit_of
 from pygpt.parity.recorder import record
+from pygpt.parity.recordings import RECORDED
 from pygpt.parity.report import Fact, Report
 from pygpt.r.session import RSession
 from pygpt.settings import ModelName
-
-_KINDS = ("tiny", "stream")
 
 
 def compare_with_oracle(task: Task, r: RSession) -> Report:
@@ -43,7 +42,7 @@ def compare_with_oracle(task: Task, r: RSession) -> Report:
 
 def compare_with_recorded(model: ModelName) -> list[Report]:
     """pygpt against the recordings of `model` that come with it."""
-    return [check_recording(shipped(f"parity_tests/recordings/{kind}_{model}.safetensors")) for kind in _KINDS]
+    return [check_recording(shipped(f"parity_tests/recordings/{name}_{model}.safetensors")) for name in RECORDED]
 
 
 def compare_with_torch(model: ModelName) -> list[Report]:
@@ -54,7 +53,7 @@ def compare_with_torch(model: ModelName) -> list[Report]:
     """
     with tempfile.TemporaryDirectory() as folder:
         record(Path(folder), model=model)
-        made = {f"{kind} {model}": Path(folder) / f"{kind}_{model}.safetensors" for kind in _KINDS}
+        made = {f"{name} {model}": Path(folder) / f"{name}_{model}.safetensors" for name in RECORDED}
         missing = [path.name for path in made.values() if not path.exists()]
         if missing:
             raise PygptError("R's recorder did not write {files}", files=", ".join(missing))

@@ -135,7 +135,8 @@ def said() -> dict[str, str]:
 def test_every_sentence_is_translated(lang: str, said: dict[str, str]) -> None:
     own = catalogue(lang)
     assert len(said) > 300
-    assert [f"{where}: {words}" for words, where in said.items() if words not in own] == []
+    missing = [f"{where}: {words}" for words, where in said.items() if words not in own]
+    assert not missing, "\n".join(["no translation of", *missing])
 
 
 @pytest.mark.parametrize("lang", OTHER_LANGUAGES)
@@ -148,7 +149,7 @@ def test_no_translation_is_stale(lang: str, said: dict[str, str]) -> None:
         for english in tomllib.loads(path.read_text(encoding="utf-8"))
         if english not in said and english not in alone
     ]
-    assert stale == []
+    assert not stale, "\n".join(["no one says", *stale])
 
 
 @pytest.mark.parametrize("lang", OTHER_LANGUAGES)

@@ -36,7 +36,13 @@ test_that("check_oracle.R says how it is called, and what it found", {
 })
 
 test_that("a package that is missing is named, with the line that installs it", {
-  skip_if(requireNamespace("torch", quietly = TRUE), "R's torch is installed here")
+  # where R's torch is installed, one that cannot be loaded stands before it
+  library <- tempfile()
+  dir.create(file.path(library, "torch"), recursive = TRUE)
+  writeLines(c("Package: torch", "Version: 0"), file.path(library, "torch", "DESCRIPTION"))
+  before <- Sys.getenv("R_LIBS")
+  on.exit(Sys.setenv(R_LIBS = before))
+  Sys.setenv(R_LIBS = library)
   corpus <- tempfile()
   writeLines("text", corpus)
   missing <- run("exercise_2.R", "--corpus", corpus, "--out", tempfile())

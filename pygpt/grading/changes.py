@@ -54,6 +54,8 @@ CHANGES = (
     _change("causality", say("the mask begins one place too late: each position sees the next"), mask="one too late"),
     _change("causality", say("the mask begins one place too early: a position does not see itself"),
             mask="one too early"),
+    _change("causality", say("the mask begins one place too early: the first position sees nothing at all"),
+            mask="not itself"),
     _change("causality", say("the mask is turned round: it blocks the past"), mask="turned round"),
     *(_change("causality", say("the mask adds {value:g} where it must add -inf: a position still sees the future",
                                value=value), mask=f"add {value}") for value in (-100.0, -10.0, -1.0)),

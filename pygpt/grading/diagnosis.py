@@ -52,7 +52,10 @@ class Gap:
 
     expected: float
     actual: float
+    window: int
     position: int
+    row: int
+    """Of the vocabulary, from 0; window and position from 1."""
     deviations: float
     """The largest difference, in standard deviations of what was expected."""
 
@@ -87,6 +90,11 @@ class Diagnosis:
         return self.in_training or self.algebra
 
     @property
+    def unanswered(self) -> Message | None:
+        """Why there is nothing to judge; None where something came back."""
+        return None if self.explained or self.right or self.gap is not None else self.problem
+
+    @property
     def wrong_parts(self) -> int:
         """How many kinds of parts are not right by themselves; 3 where even what is around the blocks is not."""
         kinds = BLOCK_PARTS[self.model]
@@ -110,7 +118,8 @@ def diagnose(port: Port, model: ModelName, draw: Draw, rng: torch.Generator, tol
     asked = [a for questions in _requests(model, draw, rng) for a in _answered(port, questions, rng)]
     # The quickest to compute decides first.
     whole = sorted((a for a in asked if not (a.alone or a.question.train)), key=_size)
-    problem = next((a.problem for a in whole if a.problem is not None), None)
+    # The course's own size says most.
+    problem = next((a.problem for a in reversed(whole) if a.problem is not None), None)
     gap = next((g for a in whole if (g := gap_of(R, a, tolerance)) is not None), None)
     # Of every size that was built: a later one may lack what the first had.
     lacking = {name for a in asked for name in _lacking(port, a.settings)}
@@ -193,10 +202,9 @@ def gap(expected: Tensor, actual: Tensor, tolerance: float) -> Gap | None:
     if bool((difference <= tolerance * scale).all()):
         return None
     flat = int(torch.nan_to_num(difference, nan=torch.inf).argmax())
-    position = flat // expected.shape[2] % expected.shape[1] + 1
-    return Gap(
-        float(expected.flatten()[flat]), float(actual.flatten()[flat]), position, float(difference.max()) / scale
-    )
+    _, k, nvoc = expected.shape
+    where = (flat // (k * nvoc) + 1, flat // nvoc % k + 1, flat % nvoc)
+    return Gap(float(expected.flatten()[flat]), float(actual.flatten()[flat]), *where, float(difference.max()) / scale)
 
 
 def _requests(model: ModelName, draw: Draw, rng: torch.Generator) -> Iterator[list[Asked]]:

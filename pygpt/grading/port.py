@@ -93,7 +93,8 @@ class Port:
         request["questions"] = [(places[id(q.weights)], q.train, q.seed) for q in questions]
         shapes = {f"y.{i}": (*q.rows.shape, settings.vocab_size) for i, q in enumerate(questions)}
         try:
-            return list(self.session.each(request, tensors, shapes).values())
+            answers = self.session.each(request, tensors, shapes).values()
+            return [_explained(answer, q.rows, settings) for answer, q in zip(answers, questions, strict=True)]
         except AnswerError as failed:
             if failed.fatal:
                 raise
@@ -214,6 +215,25 @@ class Port:
             if failed.fatal:
                 raise
             return None
+
+
+def _explained(answer: Tensor | AnswerError, rows: Tensor, settings: ModelSettings) -> Tensor | AnswerError:
+    """The answer; of one that is not allowed, its likely cause."""
+    if not isinstance(answer, AnswerError):
+        return answer
+    (b, k), v = rows.shape, settings.vocab_size
+    causes = {
+        (b, v): (last := say("of the last position alone? Every position has its logits")),
+        (b, 1, v): last,
+        (k, b, v): say("batch and positions have changed places (batch_first?)"),
+        (b * k, v): say("batch and positions are joined: that is for the loss to do"),
+        (b, v, k): say("positions and vocabulary have changed places"),
+    }
+    shape = answer.message.values.get("shape")
+    cause = next((words for known, words in causes.items() if str(known) == shape), None)
+    if answer.message.template.startswith("{name} holds values"):
+        cause = say("a softmax over a row that is wholly masked gives NaN, as does 0 times -inf")
+    return answer if cause is None else AnswerError(say("{what}: {cause}", what=answer.message, cause=cause))
 
 
 def _alike(answer: Tensor, expected: Tensor) -> bool:

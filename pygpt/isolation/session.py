@@ -25,6 +25,13 @@ _WHOLE = ("parts", "weight_map", "names", "text", "ids", "idx")
 # Of an answer beside its numbers: names, types and places of its tensors, and of a text.
 _HEADER = 1 << 20
 _LOOK_SECONDS = 0.1
+# As a student knows what an answer calls by a letter.
+_CALLED = {
+    "y": say("the model's result"),
+    "ids": say("Encoder's result"),
+    "text": say("Decoder's result"),
+    "idx": say("generate's result"),
+}
 _T = TypeVar("_T")
 Shapes = Mapping[str, tuple[int, ...] | None]
 """What an answer must hold: the shape of each name; None for any shape."""
@@ -230,17 +237,17 @@ def _raised(name: str, answer: Mapping[str, Tensor]) -> AnswerError | None:
 
 
 def _checked(name: str, answer: Mapping[str, Tensor], shape: tuple[int, ...] | None) -> Tensor | AnswerError:
-    tensor = answer.get(name)
+    tensor, known = answer.get(name), _CALLED.get(name.split(".")[0], name)
     if tensor is None:
-        return AnswerError(say("the answer lacks {name}", name=name))
+        return AnswerError(say("the answer lacks {name}", name=known))
     if shape is not None and tuple(tensor.shape) != shape:
         own, wanted = str(tuple(tensor.shape)), str(shape)
-        return AnswerError(say("{name} has shape {shape}, not {wanted}", name=name, shape=own, wanted=wanted))
+        return AnswerError(say("{name} has shape {shape}, not {wanted}", name=known, shape=own, wanted=wanted))
     if name in _WHOLE and tensor.dtype in (torch.int64, torch.uint8):
         return tensor
     if tensor.dtype not in _FLOATS or name in _WHOLE:
-        return AnswerError(say("{name} is {dtype}: not a type that is allowed", name=name, dtype=str(tensor.dtype)))
+        return AnswerError(say("{name} is {dtype}: not a type that is allowed", name=known, dtype=str(tensor.dtype)))
     tensor = tensor.to(torch.float64)
     if not bool(torch.isfinite(tensor).all()):
-        return AnswerError(say("{name} holds values that are not finite (NaN or Inf)", name=name))
+        return AnswerError(say("{name} holds values that are not finite (NaN or Inf)", name=known))
     return tensor

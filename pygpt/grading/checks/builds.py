@@ -64,7 +64,7 @@ def parameters_are_r_s(exam: Exam, model: ModelName) -> Verdict:
     if costs := diagnosis.costs("builds.parameters"):
         return Verdict.of(False, _USED, costs[0].words)
     if not diagnosis.explained and diagnosis.wrong_parts > 1:
-        return Verdict.of(False, _USED, say("nothing shows that they do something"))
+        return Verdict.of(False, _USED, diagnosis.unanswered or say("nothing shows that they do something"))
     exam.port.built(exam.settings(model, exam.random("builds", model)))
     verdicts = [_verdict(exam, settings, built.carried) for settings, built in exam.port.builds(model).items()]
     return max(verdicts, key=lambda verdict: _WORSE.index(verdict.outcome))

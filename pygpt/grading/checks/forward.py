@@ -108,6 +108,8 @@ def judged(exam: Exam, model: ModelName, id: str, unexplained: Callable[[Diagnos
         return Verdict(Outcome.WRONG, _EXPECTED, _told(diagnosis, costs[0].words))
     if diagnosis.explained:
         return Verdict(Outcome.RIGHT, _EXPECTED, say("as expected"))
+    if diagnosis.unanswered is not None:
+        return Verdict(Outcome.NO_ANSWER, _EXPECTED, diagnosis.unanswered)
     outcome = unexplained(diagnosis)
     if outcome is Outcome.RIGHT:
         return Verdict(outcome, _EXPECTED, say("as expected, with the other parts silent"))
@@ -120,9 +122,12 @@ def _told(diagnosis: Diagnosis, words: Message) -> Message:
     if gap is None:
         return words if diagnosis.problem is None else say("{words}: {problem}", words=words, problem=diagnosis.problem)
     return say(
-        "{words} (at position {position} {actual} where R has {expected}: {deviations} standard deviations off)",
+        "{words} (window {window}, position {position}, row {row} of the vocabulary: {actual} where R has {expected}, "
+        "{deviations} standard deviations off)",
         words=words,
+        window=gap.window,
         position=gap.position,
+        row=gap.row,
         actual=gap.actual,
         expected=gap.expected,
         deviations=gap.deviations,

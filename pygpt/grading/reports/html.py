@@ -2,7 +2,7 @@
 
 from pygpt.grading.check import STAGES
 from pygpt.grading.report import CheckReport, GradeReport
-from pygpt.grading.reports.text import foot, head, ladder, ladder_title, points, status
+from pygpt.grading.reports.text import foot, head, ladder, ladder_title, points, start_here, status, told
 from pygpt.output import pages
 
 _KINDS = {"passed": "good", "partial": "half", "failed": "bad"}
@@ -19,6 +19,8 @@ def page(report: GradeReport) -> str:
         head=head(report),
         checks=[[_title(check, lang), status(check, lang), points(check, lang)] for check in report.checks],
         kinds=[_KINDS[check.status] for check in report.checks],
+        start=start_here(report),
+        told=told(report),
         failed=[
             (check, _title(check, lang), _KINDS[check.status], f"{status(check, lang)}, {points(check, lang)}")
             for check in report.checks

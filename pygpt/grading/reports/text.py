@@ -24,6 +24,8 @@ def one(report: GradeReport, width: int = 100) -> list[str]:
     lines = [head(report), *([f"!! {report.unsafe}"] if report.unsafe else [])]
     if report.message:
         lines += _wrapped(report.message, width, 2)
+    lines += _wrapped(start, width, 2) if (start := start_here(report)) else []
+    alike = told(report)
     stage = None
     for check in report.checks:
         if check.stage != stage:
@@ -31,7 +33,8 @@ def one(report: GradeReport, width: int = 100) -> list[str]:
             lines.append(STAGES[stage].render(report.lang))
         lines.append(f"  {status(check, report.lang)}: {check.title}  {points(check, report.lang)}")
         if check.status != "passed":
-            lines += [line for sentence in details(check, report.lang) for line in _wrapped(sentence, width, 6)]
+            sentences = details(check, report.lang, alike[check.id])
+            lines += [line for sentence in sentences for line in _wrapped(sentence, width, 6)]
     for model, rows in report.ladders.items():
         if not all(row.agrees for row in rows):
             lines += ["", ladder_title(model, report.lang), *tables.lines(*ladder(rows, report.lang), left=(0, 1))]
@@ -45,7 +48,9 @@ def head(report: GradeReport) -> str:
 
 def summary(report: GradeReport) -> str:
     """A service's overview: state and score, why, what was not protected, padding row, seed, time."""
-    return "\n".join(line for line in (_score(report), report.message, report.unsafe, *foot(report)) if line)
+    return "\n".join(
+        line for line in (_score(report), report.message, start_here(report), report.unsafe, *foot(report)) if line
+    )
 
 
 def foot(report: GradeReport) -> list[str]:
@@ -65,14 +70,53 @@ def points(check: CheckReport, lang: str) -> str:
     return f"{number(check.score, 'g', lang)} / {number(check.max_score, 'g', lang)}"
 
 
-def details(check: CheckReport, lang: str) -> list[str]:
-    """Sentences: what R does; of each item that failed, what was expected and what came; the hint."""
-    lines = [check.rationale]
+Told = list[tuple[str, str, str]]
+"""Names of items that failed alike, what was expected (empty where it has been told), and what came."""
+
+
+def told(report: GradeReport) -> dict[str, Told]:
+    """What did not pass, by check; what came as it came in an earlier check is not said again."""
+    first: dict[str, str] = {}
+    by_check = {}
+    for check in report.checks:
+        lines = []
+        for names, expected, actual in alike(check):
+            title = first.setdefault(actual, check.title)
+            if title == check.title:
+                lines.append((names, expected, actual))
+            else:
+                lines.append((names, "", tell(report.lang, "the same as under “{title}”", title=title)))
+        by_check[check.id] = lines
+    return by_check
+
+
+def alike(check: CheckReport) -> Told:
+    """The items that failed, those that failed alike together."""
+    names: dict[tuple[str, str], list[str]] = {}
     for item in check.items:
         if not item.passed:
-            lines.append(tell(lang, "{name}: expected {expected}", name=item.name, expected=item.expected))
-            lines.append(tell(lang, "{name}: got {actual}", name=item.name, actual=item.actual))
-    return [*lines, *([tell(lang, "hint: {hint}", hint=check.hint)] if check.hint else [])]
+            names.setdefault((item.expected, item.actual), []).append(item.name)
+    return [("; ".join(own), expected, actual) for (expected, actual), own in names.items()]
+
+
+def start_here(report: GradeReport) -> str:
+    """The first thing to mend; empty where all passed. Parameters come last: they follow from what uses them."""
+    failed = [check for check in report.checks if check.status != "passed"]
+    if not failed:
+        return ""
+    check = min(failed, key=lambda check: check.id == "builds.parameters")
+    title = f"{STAGES[check.stage].render(report.lang)}: {check.title}"
+    return tell(report.lang, "start here: {title}: {actual}", title=title, actual=check.actual)
+
+
+def details(check: CheckReport, lang: str, items: Told | None = None) -> list[str]:
+    """Sentences: what R does; of the items that failed, what was expected and what came; the hint."""
+    lines, items = [check.rationale], alike(check) if items is None else items
+    for names, expected, actual in items:
+        lines += [tell(lang, "{name}: expected {expected}", name=names, expected=expected)] if expected else []
+        lines.append(tell(lang, "{name}: got {actual}", name=names, actual=actual))
+    hinted = check.hint and any(expected for _, expected, _ in items)
+    return [*lines, *([tell(lang, "hint: {hint}", hint=check.hint)] if hinted else [])]
 
 
 def ladder_title(model: str, lang: str) -> str:

@@ -233,3 +233,34 @@ def test_an_old_bubblewrap_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("pygpt.isolation.bubblewrap.shutil.which", lambda _: str(old))
     monkeypatch.setattr("sys.platform", "linux")
     assert "0.7 or newer" in str(bubblewrap.isolation_missing())
+
+
+@needs_isolation
+def test_one_exception_is_told_once_and_where_to_start() -> None:
+    broken = mutated(CORRECT.read_text(), ("        k = x.shape[1]\n", "        raise KeyError('no such head')\n"))
+    report = grade_sources({"broken": broken})["broken"]
+    assert sum("no such head" in item.actual for check in report.checks for item in check.items) > 10
+    for text in ("\n".join(one(report, 300)), page(report)):
+        assert text.count("no such head") == 2  # where to start, and where it first comes
+        assert "start here: Forward: Embedding: token plus position" in text
+
+
+@needs_isolation
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ("self.ln_f(self.scale3(h))[:, -1]", "of the last position alone?"),
+        ("self.ln_f(self.scale3(h)).transpose(0, 1)", "batch_first?"),
+        ("self.ln_f(self.scale3(h)).flatten(0, 1)", "that is for the loss to do"),
+        ("self.ln_f(self.scale3(h)).mT", "positions and vocabulary have changed places"),
+        ("self.ln_f(self.scale3(h)) * torch.nan", "a row that is wholly masked gives NaN"),
+    ],
+)
+def test_an_answer_that_is_not_allowed_is_told_its_likely_cause(changed: str, words: str) -> None:
+    gpt, rest = CORRECT.read_text().split("class GPT_NoAttn")
+    report = grade_sources({"odd": f"{mutated(gpt, ('self.ln_f(self.scale3(h))', changed))}class GPT_NoAttn{rest}"})[
+        "odd"
+    ]
+    assert words in "\n".join(one(report, 300)).split("start here: ")[1].split("\n")[0]
+    # What is right of the other model keeps its points.
+    assert report.score > 40

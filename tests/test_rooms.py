@@ -13,7 +13,7 @@ MOST_LINES = 300
 FLOORS = (
     ("version", "errors", "memory", "determinism", "files"),
     ("output",),
-    ("settings", "vocabulary", "corpus"),
+    ("settings", "vocabulary", "encoding", "corpus", "text_remarks"),
     ("r_semantics", "models", "trace", "training", "cached_forward", "generation", "weights", "losses", "checkpoints"),
     ("figures", "runs"),
     ("attention", "r"),

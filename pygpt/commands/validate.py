@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pygpt.commands.choice import Choice
 from pygpt.commands.language import Command, Group, current, lang_option
 from pygpt.commands.terminal import paragraph, table
 from pygpt.commands.train import INTERRUPTED
@@ -31,7 +32,7 @@ _OPTIONS = (
     click.option("--json", "json_file", type=_FILE, help="Write the report to this file, for programs."),
     lang_option,
 )
-_one_model = click.option("--model", type=click.Choice(MODELS), help="Only exercise 2 (gpt) or 3 (gpt_noattn).")
+_one_model = click.option("--model", type=Choice(MODELS), help="Only exercise 2 (gpt) or 3 (gpt_noattn).")
 
 
 def _reports(command: "Callable[..., Report]") -> Callable[..., None]:
@@ -94,7 +95,7 @@ def run(folders: tuple[Path, ...]) -> "Report":
 
 @validate.command(cls=Command, epilog="Example: validate history history.csv --model gpt")
 @click.argument("file", type=_FILE)
-@click.option("--model", required=True, type=click.Choice(MODELS), help="Exercise 2 (gpt) or 3 (gpt_noattn).")
+@click.option("--model", required=True, type=Choice(MODELS), help="Exercise 2 (gpt) or 3 (gpt_noattn).")
 @_reports
 def history(file: Path, model: ModelName) -> "Report":
     """Judge the losses that luz reported. FILE is a CSV by write.csv or write.csv2.

@@ -14,7 +14,16 @@ from pygpt.errors import PygptError
 from pygpt.models import build_model
 from pygpt.settings import ModelName, ModelSettings, TrainingSettings
 from pygpt.validation.attempt import Attempt
-from pygpt.validation.course import KEYS, PARTS, PROMPT, RECORDED_SEED, Exercise, exercises, results
+from pygpt.validation.course import (
+    GAP,
+    KEYS,
+    PARTS,
+    PROMPT,
+    RECORDED_SEED,
+    Exercise,
+    exercises,
+    results,
+)
 from pygpt.validation.floor import Floors, count_floors, effect_of_others
 from pygpt.validation.gather import course_windows
 from pygpt.validation.texts import TextFacts, measure, words
@@ -37,6 +46,11 @@ class Section:
     def published_outside(self) -> list[tuple[int, str]]:
         """The (epoch, part) whose published loss lies outside the band around R's."""
         return [key for key in KEYS if not self.exercise.inside(key, self.exercise.published.losses[key])]
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether there is an attempt with losses of steps."""
+        return self.attempt is not None and bool(self.attempt.steps)
 
     @property
     def has_losses(self) -> bool:
@@ -203,9 +217,10 @@ def _section_json(section: Section) -> dict[str, Any]:
         "page": e.published.page,
         "validated": attempt.name if attempt else None,
         "losses": [_loss_json(section, key) for key in KEYS],
-        "half_width": {part: e.half_width(part) for part in PARTS},
+        "half_width": {name: e.half_width(name) for name in (*PARTS, GAP)},
         "seeds": len(e.spread),
         "published_outside": [list(key) for key in section.published_outside],
+        "not_judged": [list(key) for key in attempt.missing] if attempt else [],
         "remarks": e.remarks,
         "verdict": _verdict_json(verdict) if verdict else None,
         "text_is_r": attempt.text == e.recorded.text if attempt and attempt.text is not None else None,
@@ -238,6 +253,7 @@ def _verdict_json(verdict: Verdict) -> dict[str, Any]:
         "losses": agreement(verdict.losses),
         "same_weights": verdict.same_weights,
         "outside": [list(key) for key in verdict.outside],
+        "gaps_outside": list(verdict.gaps_outside),
     }
 
 

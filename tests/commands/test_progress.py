@@ -111,7 +111,7 @@ def test_the_default_prompt_fits_or_is_asked_for(cli: Cli, run_of: RunOf, tmp_pa
         (["train", "--engine", "fats"], "fast"),
         (["validate", "history", "x.csv", "--model", "gpt_noatn"], "gpt_noattn"),
         (["parity", "compare", "--source", "oracel"], "oracle"),
-        (["trian"], "train"),
+        (["trainn"], "train"),
     ],
 )
 def test_did_you_mean(cli: Cli, command: list[str], meant: str) -> None:

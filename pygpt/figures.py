@@ -52,7 +52,8 @@ def _draw_steps(axes: Axes, losses: Sequence[float], scale: int, width: int, col
     if losses:
         x = np.arange(1, len(losses) + 1) / scale
         label = f"mean of {width} steps" if width > 1 else "every step"
-        axes.plot(x, of_loss(smooth(losses, width)), color=colour, alpha=0.35, label=label)
+        marker = "o" if len(losses) == 1 else None  # a line of one point is not seen
+        axes.plot(x, of_loss(smooth(losses, width)), color=colour, alpha=0.35, marker=marker, label=label)
 
 
 def _draw_epochs(axes: Axes, history: Sequence[Epoch], colours: tuple[str, str], of_loss: _OfLoss) -> None:

@@ -82,7 +82,9 @@ def _draw(report: Report, lang: str) -> Figure:
             width = _steps(axes, section, lang)
             _label(axes, section, say("step losses, mean of {width} steps", width=width), say("step"), _UNIT, lang)
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    # in two lines where there are many
+    columns = len(labels) if len(labels) <= 6 else -(-len(labels) // 2)
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
     return figure
 
 

@@ -12,6 +12,7 @@ from pygpt.corpus import Corpus
 from pygpt.determinism import reproducible
 from pygpt.errors import PygptError
 from pygpt.models import build_model
+from pygpt.output.messages import Message
 from pygpt.settings import ModelName, ModelSettings, TrainingSettings
 from pygpt.validation.attempt import Attempt
 from pygpt.validation.course import (
@@ -24,6 +25,7 @@ from pygpt.validation.course import (
     exercises,
     results,
 )
+from pygpt.validation.diagnosis import diagnose
 from pygpt.validation.floor import Floors, count_floors, effect_of_others
 from pygpt.validation.gather import course_windows
 from pygpt.validation.texts import TextFacts, measure, words
@@ -36,11 +38,15 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Section:
-    """One exercise, and what was held against it; without an attempt, the course beside R alone."""
+    """One exercise, and what was held against it; without an attempt, the course beside R alone.
+
+    `diagnosis` says what a bad verdict usually means, where that is known.
+    """
 
     exercise: Exercise
     attempt: Attempt | None
     verdict: Verdict | None
+    diagnosis: Message | None = None
 
     @property
     def published_outside(self) -> list[tuple[int, str]]:
@@ -136,7 +142,10 @@ def build(
 
 
 def _section(exercise: Exercise, attempt: Attempt | None) -> Section:
-    return Section(exercise, attempt, judge(exercise, attempt) if attempt else None)
+    if attempt is None:
+        return Section(exercise, None, None)
+    verdict = judge(exercise, attempt)
+    return Section(exercise, attempt, verdict, diagnose(exercise, attempt, verdict))
 
 
 def _samples(attempts: Sequence[Attempt], corpus: Corpus | None) -> list[Sample]:
@@ -223,6 +232,7 @@ def _section_json(section: Section) -> dict[str, Any]:
         "not_judged": [list(key) for key in attempt.missing] if attempt else [],
         "remarks": e.remarks,
         "verdict": _verdict_json(verdict) if verdict else None,
+        "diagnosis": str(section.diagnosis) if section.diagnosis else None,
         "text_is_r": attempt.text == e.recorded.text if attempt and attempt.text is not None else None,
     }
 

@@ -99,8 +99,12 @@ def verdict_lines(section: Section, lang: str) -> list[Line]:
         lines.append(Line(_DUE[attempt.due].render(lang)))
     if verdict.pairs:
         lines.append(Line(_in_band(section, verdict, lang), not verdict.outside))
-    if verdict.gaps_outside:
-        lines.append(Line(_gaps_outside(section, verdict).render(lang), False))
+    # Where a loss lies outside by itself, its gap says nothing new.
+    gaps = [epoch for epoch in verdict.gaps_outside if not any((epoch, part) in verdict.outside for part in PARTS)]
+    if gaps:
+        lines.append(Line(_gaps_outside(section, gaps).render(lang), False))
+    if section.diagnosis:
+        lines.append(Line(section.diagnosis.render(lang), False))
     if attempt.text is not None:
         lines.append(Line(_beside_r(attempt.text, section.exercise.recorded.text).render(lang)))
     return [*lines, verdict_line(verdict.good, lang)]
@@ -162,7 +166,7 @@ def _in_band(section: Section, verdict: Verdict, lang: str) -> str:
     return tell(lang, "Inside the band around R's: all {n} losses.", n=len(verdict.pairs))
 
 
-def _gaps_outside(section: Section, verdict: Verdict) -> Message:
+def _gaps_outside(section: Section, epochs: list[int]) -> Message:
     assert section.attempt
     here, r = section.attempt.losses, section.exercise.recorded.losses
     return say(
@@ -172,7 +176,7 @@ def _gaps_outside(section: Section, verdict: Verdict) -> Message:
         epochs=Listed(
             [
                 say("epoch {epoch} ({here:+.4f}, R {r:+.4f})", epoch=epoch, here=gap(here, epoch), r=gap(r, epoch))
-                for epoch in verdict.gaps_outside
+                for epoch in epochs
             ]
         ),
     )

@@ -63,6 +63,7 @@ def begin(folder: Path, given: dict[str, Any]) -> Training:
     Raises:
         PygptError: a setting is not allowed, the text cannot be read, or the folder holds a run; nothing was written.
     """
+    check_names(given)
     for_model, for_training = split_settings(given)
     settings = _settled(from_dict(TrainingSettings, for_training))
     from_dict(ModelSettings, for_model)  # says what is wrong before a long text is read

@@ -7,6 +7,7 @@ _BOM = "\ufeff"
 # U+200C and U+200D join letters and emoji.
 _MEANT = {"\n", "\t", "\r", "\u200c", "\u200d"}
 _LISTED = 5
+_ENOUGH = 1 << 20
 
 
 def remarks(text: str) -> list[str]:
@@ -44,7 +45,7 @@ def _odd(odd: list[str], times: Counter[str]) -> str:
 
 
 def _converted_twice(text: str) -> bool:
-    lines = [line for line in text.splitlines() if not line.isascii()]
+    lines = [line for line in text[:_ENOUGH].splitlines() if not line.isascii()]
     return bool(lines) and sum(map(_is_utf8_again, lines)) > len(lines) / 2
 
 

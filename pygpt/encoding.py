@@ -80,7 +80,7 @@ def guess(content: bytes) -> Guess | None:
     """
     for mark, name in _MARKS.items():
         if content.startswith(mark):
-            return _decoded(content, name.lower(), name)
+            return Guess(name, content.decode(name, errors="replace"))
     telling = _telling_lines(content)
     western = [(odd, codec) for codec in _WESTERN if (odd := _odd_in_western(telling, codec)) <= _MOST_ODD]
     if western:
@@ -149,9 +149,7 @@ def _what_else(content: bytes, path: Path) -> Message:
         )
     lenient = content.decode("utf-8", "surrogateescape")
     damaged = re.findall("[\udc80-\udcff]", lenient)
-    sound = sum(not c.isascii() for c in lenient) - len(damaged)
-    # Another encoding looks like UTF-8 by chance, here and there.
-    if sound > 0.1 * len(damaged):
+    if _is_utf8_in_part(lenient, len(damaged)):
         return say(
             "The rest of it is, so {n} bytes are damaged or of another encoding, the first in line {line}. Mend them "
             "there; to convert the whole file would spoil the rest",
@@ -161,6 +159,13 @@ def _what_else(content: bytes, path: Path) -> Message:
     if found is None:
         return say("It is in no encoding that is known. Save it as UTF-8 in the program that made it")
     return _seems(found, path)
+
+
+def _is_utf8_in_part(lenient: str, damaged: int) -> bool:
+    """Whether a text is UTF-8 but for some bytes. Other encodings look like UTF-8 by chance, but seldom for a line."""
+    lines = [line for line in lenient.split("\n") if not line.isascii()]
+    whole = sum(not re.search("[\udc80-\udcff]", line) for line in lines)
+    return whole > 0.1 * len(lines) or sum(not c.isascii() for c in lenient) > 2 * damaged
 
 
 def _seems(found: Guess, path: Path) -> Message:

@@ -65,9 +65,10 @@ def _long(columns: list[_Column], parts: _Column, epoch: dict[int, str] | None, 
             )
     kept = [(line, text) for line, text in kept if label(text).kind == "loss"]
     values = _values(columns, path, across=epoch is None and len({label(t).part for _, t in kept}) == len(kept))
+    by_line = [dict(value.cells) for value in values]
     for line, text in kept:
-        for value in values:
-            yield Cell(line, str(label(text).part), epoch.get(line) if epoch else None, dict(value.cells).get(line, ""))
+        for value in by_line:
+            yield Cell(line, str(label(text).part), epoch.get(line) if epoch else None, value.get(line, ""))
 
 
 def _values(columns: list[_Column], path: Path, across: bool) -> list[_Column]:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import cache
 from typing import NamedTuple
 
 _PARTS = {
@@ -33,6 +34,7 @@ class Label(NamedTuple):
         return self.kind != "other"
 
 
+@cache
 def label(name: str) -> Label:
     """What a column, a row or a key is called: `Loss_Treino`, `valid.loss.2`, `valLoss`, `Época`."""
     plain = "".join(c for c in unicodedata.normalize("NFD", name) if not unicodedata.combining(c))

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pygpt.encoding import corpus_text
 from pygpt.errors import PygptError
 from pygpt.files import shipped
 from pygpt.output.messages import Message, say
+from pygpt.output.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +38,8 @@ def read_corpus(source: str) -> Corpus:
     Line ends are kept as they are, as R's `readChar` keeps them.
 
     Raises:
-        PygptError: no such file, not UTF-8 (the byte is named), empty, or `shakespeare` cannot be had.
+        PygptError: no such file, not UTF-8 (what it is instead is named), with NUL, empty, or `shakespeare` cannot
+            be had.
     """
     if source == "sample":
         return _read(shipped("data/sample.txt"), source)
@@ -96,19 +99,13 @@ def _read(path: Path, name: str) -> Corpus:
     try:
         content = path.read_bytes()
     except OSError as error:
-        hint = say("" if path.exists() else ". --corpus takes sample, shakespeare, or the path of a text")
+        hint = say("" if path.exists() else ". --corpus takes sample, shakespeare, or the path of a text.")
         raise PygptError(
-            "cannot read the corpus {path}: {why}{hint}", path=path, why=error.strerror, hint=hint
-        ) from error
-    sha256 = hashlib.sha256(content).hexdigest()
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise PygptError(
-            "the corpus {path} is not UTF-8: byte {place} is 0x{byte}. "
-            "Convert it, for example with: iconv -f latin1 -t utf-8",
-            path=path, place=error.start + 1, byte=f"{content[error.start]:02X}",
+            "cannot read the corpus {path}: {why}{hint}{meant}",
+            path=path, why=error.strerror, hint=hint, meant=did_you_mean(path.name, NAMES),
         ) from error  # fmt: skip
+    sha256 = hashlib.sha256(content).hexdigest()
+    text = corpus_text(content, path)
     if not text:
         raise PygptError("the corpus {path} is empty", path=path)
     return Corpus(name, text, sha256)

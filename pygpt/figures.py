@@ -32,11 +32,13 @@ def draw_run(folder: Path) -> Path:
     run, history, losses = open_run(folder), read_history(folder), read_steps(folder)
     steps_per_epoch = -(-run.provenance["train_windows"] // run.training.batch_size)
     figure = Figure(figsize=(10, 4.2), layout="constrained")
+    # Before the first epoch is over, its parts say nothing: the steps are counted.
+    scale, unit_of_x = (steps_per_epoch, "epoch") if len(losses) >= steps_per_epoch else (1, "step")
     for axes, name, unit, colours, of_loss in zip(figure.subplots(1, 2), *zip(*_PANELS, strict=True), strict=True):
-        _draw_steps(axes, losses, steps_per_epoch, colours[0], of_loss)
+        _draw_steps(axes, losses, scale, max(1, min(steps_per_epoch, len(losses)) // 50), colours[0], of_loss)
         _draw_epochs(axes, history, colours, of_loss)
-        axes.set(title=name, xlabel="epoch", ylabel=unit)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=len(history) > 1))
+        axes.set(title=name, xlabel=unit_of_x, ylabel=unit)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=unit_of_x == "step" or len(history) > 1))
         axes.grid(alpha=0.3)
         if losses or history:
             axes.legend(frameon=False)
@@ -45,11 +47,13 @@ def draw_run(folder: Path) -> Path:
     return folder / FIGURE
 
 
-def _draw_steps(axes: Axes, losses: Sequence[float], per_epoch: int, colour: str, of_loss: _OfLoss) -> None:
+def _draw_steps(axes: Axes, losses: Sequence[float], scale: int, width: int, colour: str, of_loss: _OfLoss) -> None:
+    """Draw means over `width` steps, at every step divided by `scale`."""
     if losses:
-        width = max(1, min(per_epoch, len(losses)) // 50)
-        epochs = np.arange(1, len(losses) + 1) / per_epoch
-        axes.plot(epochs, of_loss(smooth(losses, width)), color=colour, alpha=0.35, label=f"mean of {width} steps")
+        x = np.arange(1, len(losses) + 1) / scale
+        label = f"mean of {width} steps" if width > 1 else "every step"
+        marker = "o" if len(losses) == 1 else None  # a line of one point is not seen
+        axes.plot(x, of_loss(smooth(losses, width)), color=colour, alpha=0.35, marker=marker, label=label)
 
 
 def _draw_epochs(axes: Axes, history: Sequence[Epoch], colours: tuple[str, str], of_loss: _OfLoss) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,6 +22,7 @@ from pygpt.errors import PygptError
 from pygpt.runs import Training
 from pygpt.training import Epoch, Step, Validated
 
+_LINES = 30  # of steps at most, where no bar can be drawn
 _HEADER = "epoch  train loss  valid loss  train ppl  valid ppl   (nats a character; ppl = exp(loss))"
 
 
@@ -71,22 +73,23 @@ def train(folder: Path, given: dict[str, Any], resume: bool, quiet: bool) -> Tra
 def _watch(ready: Training, quiet: bool) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True, quiet=quiet)
     console.print(_plan(ready))
-    if not ready.finished:
-        console.print(_HEADER)
+    began = time.monotonic()
     with _interruptible() as stop, _bars(console) as bars:
         _follow(ready, stop, bars)
     if ready.finished:
-        console.print(_summary(ready))
+        console.print(_summary(ready, time.monotonic() - began))
 
 
-def _summary(ready: Training) -> str:
+def _summary(ready: Training, seconds: float) -> str:
     """What was done, and what the run's folder holds."""
     run, state, lines = ready.run, ready.state, []
-    if not all(math.isfinite(loss) for loss in losses.read_steps(run.folder)[-1:]):
+    *_, last = losses.read_steps(run.folder)
+    if not math.isfinite(last):
         lines.append("The loss is not finite: the training has diverged. A smaller --lr may help.")
     epochs = f"{state.epoch} of {run.training.epochs} epochs"
     lines += [
-        f"Done: {state.step:,} steps, {epochs}. Everything is in {run.folder}:",
+        f"Done: {state.step:,} steps, {epochs}, in {_clock(seconds)}; the last step's loss is {last:.4f} "
+        f"(nats a character). Everything is in {run.folder}:",
         f"  {checkpoints.WEIGHTS}  the weights",
         f"  {losses.HISTORY}, {losses.STEPS}  losses of epochs and of steps",
         f"  {checkpoints.FIGURE}  loss and perplexity",
@@ -100,19 +103,39 @@ def _follow(ready: Training, stop: _Stop, bars: Progress) -> None:
     steps = bars.add_task("train", total=total, completed=first, loss="")
     batches = -(-len(ready.valid) // ready.run.training.batch_size)
     validation = bars.add_task("valid", total=batches, loss="", visible=False)
+    every, rows = _round_up((total - first) / _LINES), 0
     for event in runs.carry_on(ready, lambda: stop.asked):
         match event:
             case Step(step, epoch, loss):
                 speed = (step - first) / (time.monotonic() - began)
                 now = f"loss {loss:.4f}  {speed:.1f} steps/s"
                 bars.update(steps, completed=step, description=f"epoch {epoch}", loss=now)
-                if step % ready.run.training.checkpoint_every == 0 and not bars.console.is_terminal:
-                    bars.console.print(f"step {step:,} of {total:,}: loss {loss:.4f}, {speed:.1f} steps/s")
+                if bars.disable and step % every == 0:
+                    left = _clock((total - step) / speed)
+                    line = f"step {step:,} of {total:,}: loss {loss:.4f}, {speed:.1f} steps/s, {left} left"
+                    bars.console.print(line)
             case Validated(epoch, batch):
                 bars.update(validation, completed=batch, description=f"validate {epoch}", visible=True)
             case Epoch():
                 bars.update(validation, visible=False)
+                # Where lines stand between the rows, each needs its header.
+                if rows == 0 or bars.disable:
+                    bars.console.print(_HEADER)
                 bars.console.print(_epoch_row(event))
+                rows += 1
+
+
+def _round_up(number: float) -> int:
+    """The smallest of 1, 2, 5, 10, 20, ... that is not below `number`."""
+    power = 1
+    while 5 * power < number:
+        power *= 10
+    return next(n * power for n in (1, 2, 5) if n * power >= number)
+
+
+def _clock(seconds: float) -> str:
+    """Hours, minutes and seconds: 1:02:03."""
+    return str(timedelta(seconds=round(seconds)))
 
 
 def _plan(ready: Training) -> str:
@@ -122,11 +145,12 @@ def _plan(ready: Training) -> str:
     lines = [
         f"{run.model.model}: {count:,} parameters, vocabulary of {len(run.vocabulary)} (PAD included), "
         f"block of {run.model.block_size} characters",
-        f"{s.corpus}: {len(ready.train):,} windows to train on, {len(ready.valid):,} to validate; "
-        f"batches of {s.batch_size}",
+        f"{100 * s.share:.4g}% of {s.corpus} (--share): {len(ready.train):,} windows to train on, "
+        f"{len(ready.valid):,} to validate; batches of {s.batch_size}",
         f"{ready.total_steps:,} steps, seed {s.seed}, engine {s.engine} on {s.device}, threads {s.threads}, "
         f"padding row {s.padding_row}",
     ]
+    lines += [f"note on the text: {remark}" for remark in ready.remarks]
     if state.step:
         lines.append(f"resumed after step {state.step:,}")
     return "\n".join(lines)

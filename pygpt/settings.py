@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from pygpt.errors import PygptError
 from pygpt.output.messages import Message, say
+from pygpt.output.spelling import did_you_mean
 
 Settings = TypeVar("Settings", bound="ModelSettings | TrainingSettings")
 
@@ -24,6 +25,10 @@ MODELS: tuple[ModelName, ...] = get_args(ModelName)
 # What the R code, the recordings and students' ports call the models and the settings that have other names there.
 R_MODELS: dict[ModelName, str] = {"gpt": "GPT", "gpt_noattn": "GPT_NoAttn"}
 R_NAMES = {"n_layer": "N_Layers", "n_head": "Head", "vocab_size": "nvoc", "dropout": "p0"}
+# What the settings are called in R's code and elsewhere: not understood, but told.
+OTHER_NAMES = {r: own for own, r in R_NAMES.items() if own != "vocab_size"} | {
+    "learning_rate": "lr", "clip": "max_norm", "grad_clip": "max_norm", "seq_len": "block_size",
+}  # fmt: skip
 
 
 _MOST = 1 << 31
@@ -81,7 +86,7 @@ class TrainingSettings:
 
     corpus: str = _setting("shakespeare", "sample, shakespeare, or the path of a UTF-8 text.")
     vocabulary: str = _setting("icu", "Order of the characters: icu (R's default), c, or a vocabulary.json.")
-    share: float = _setting(0.3, "Share of the text that is used, from its start.")
+    share: float = _setting(0.3, "Share of the text that is used, from its start; of a text of your own, 1.")
     train_share: float = _setting(0.9, "Share of that which is trained on; the rest validates.")
     batch_size: int = _setting(64, "Windows per step.")
     lr: float = _setting(0.001, "Learning rate of AdamW.")
@@ -135,8 +140,9 @@ def _check_known(values: dict[str, Any], known: list[str]) -> None:
     unknown = [key for key in values if key not in known]
     if unknown:
         raise PygptError(
-            "unknown setting {names}; known are: {known}",
+            "unknown setting {names}; known are: {known}.{meant}",
             names=", ".join(map(repr, unknown)), known=", ".join(known),
+            meant=did_you_mean(unknown[0], known, OTHER_NAMES),
         )  # fmt: skip
 
 
@@ -217,8 +223,9 @@ def _check_types(settings: "ModelSettings | TrainingSettings") -> None:
             raise PygptError(_KIND_FAULTS[kind.type], name=name, value=repr(value))
         if kind.choices and value not in kind.choices:
             raise PygptError(
-                "{name} = {value} is not one of {choices}",
+                "{name} = {value} is not one of {choices}.{meant}",
                 name=name, value=repr(value), choices=", ".join(kind.choices),
+                meant=did_you_mean(str(value), kind.choices, {r: own for own, r in R_MODELS.items()}),
             )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ R ids are 1-based and PAD is 1; an id's row in an embedding is `id - 1`, so PAD 
 """
 
 import json
+import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,13 @@ from pygpt.output.messages import Message, say
 PAD = "<PAD>"
 ORDERS = ("icu", "c")
 FORMAT = 1
+
+_FORMS = {
+    "NFD": ". The vocabulary's text writes letter and accent as two characters ({form}), here they are one (NFC). "
+    "Both look the same. To convert: unicodedata.normalize('{form}', text), in R stringi::stri_trans_nfd(text)",
+    "NFC": ". The vocabulary's text writes letter and accent as one character ({form}), here they are two (NFD). "
+    "Both look the same. To convert: unicodedata.normalize('{form}', text), in R stringi::stri_trans_nfc(text)",
+}
 
 # Shell sort's gaps in R (sort.c, after Sedgewick 1986); a text never has more characters than the largest.
 _R_GAPS = (4197377, 1050113, 262913, 65921, 16577, 4193, 1073, 281, 77, 23, 8, 1)
@@ -126,10 +134,26 @@ class Vocabulary:
         character = text[place]
         return PygptError(
             "unknown character {character} (U+{code}) in {what}, at character {place} "
-            "(line {line}, column {column}). The vocabulary holds: {known}",
+            "(line {line}, column {column}). The vocabulary holds: {known}{hint}",
             character=repr(character), code=f"{ord(character):04X}", what=what, place=place + 1,
-            line=line, column=column, known=repr("".join(self.characters)),
+            line=line, column=column, known=repr("".join(self.characters)), hint=self._other_form(text, place),
         )  # fmt: skip
+
+    def _other_form(self, text: str, place: int) -> Message:
+        """Says so where the character is one of the vocabulary's in Unicode's other form: é, or e and its accent."""
+        known = set(self.characters)
+        decomposed = unicodedata.normalize("NFD", text[place])
+        if decomposed != text[place] and known.issuperset(decomposed):
+            return say(_FORMS["NFD"], form="NFD")
+        first, last = place, place + 1
+        while first > 0 and unicodedata.combining(text[first]):
+            first -= 1
+        while last < len(text) and unicodedata.combining(text[last]):
+            last += 1
+        composed = unicodedata.normalize("NFC", text[first:last])
+        if composed != text[first:last] and known.issuperset(composed):
+            return say(_FORMS["NFC"], form="NFC")
+        return say("")
 
 
 def sort_characters(text: str, order: str) -> list[str]:

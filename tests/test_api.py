@@ -106,7 +106,7 @@ def test_quiet_prints_nothing_and_else_it_tells(capfd: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"n_embed": 3}, "unknown setting 'n_embed'"),
+        ({"n_embed": 3}, "unknown setting 'n_embed'.*Did you mean 'n_embd'"),
         ({"n_embd": "wide"}, "n_embd = 'wide' is not a whole number"),
         ({"corpus": "nowhere.txt"}, "cannot read the corpus"),
         ({"resume": True}, "holds no run"),

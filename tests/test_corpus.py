@@ -42,6 +42,11 @@ def test_a_text_that_cannot_be_read(tmp_path: Path, content: bytes | None, words
         corpus.read_corpus(str(tmp_path / "t.txt"))
 
 
+def test_a_misspelt_name_is_told() -> None:
+    with pytest.raises(PygptError, match="Did you mean 'shakespeare'"):
+        corpus.read_corpus("shakespear")
+
+
 def test_split_floors_as_r_does() -> None:
     # 0.29 * 100 is 28.999999999999996 in double precision, in R as here: floor() gives 28
     used, rest = corpus.split(np.arange(100, dtype=np.uint8), 0.29, 0.9)

@@ -14,7 +14,7 @@ FLOORS = (
     ("version", "errors", "memory", "determinism", "files"),
     ("output",),
     ("isolation",),
-    ("settings", "vocabulary", "corpus"),
+    ("settings", "vocabulary", "encoding", "corpus", "text_remarks"),
     ("r_semantics", "models", "trace", "training", "cached_forward", "generation", "weights", "losses", "checkpoints"),
     ("figures", "runs"),
     ("attention", "r"),

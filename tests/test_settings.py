@@ -83,3 +83,29 @@ def test_a_number_beyond_all_bounds_is_refused() -> None:
         ModelSettings(n_embd=10**5000)
     with pytest.raises(PygptError, match="lr = inf is not allowed"):
         TrainingSettings(lr=10**5000)
+
+
+@pytest.mark.parametrize(
+    ("content", "meant"),
+    [
+        ("n_embed = 3", "n_embd"),
+        ("drpout = 0.1", "dropout"),
+        ("N_Layers = 3", "n_layer"),
+        ("p0 = 0.1", "dropout"),
+        ("learning_rate = 1", "lr"),
+        ("batch = 3", "batch_size"),
+    ],
+)
+def test_an_unknown_key_is_told_what_it_may_have_meant(tmp_path: Path, content: str, meant: str) -> None:
+    (tmp_path / "s.toml").write_text(content)
+    with pytest.raises(PygptError, match=f"Did you mean '{meant}'"):
+        read_toml(tmp_path / "s.toml")
+
+
+def test_a_misspelt_choice_is_told_and_a_strange_one_is_not() -> None:
+    for values, meant in (({"model": "gtp"}, "gpt"), ({"model": "GPT_NoAttn"}, "gpt_noattn")):
+        with pytest.raises(PygptError, match=f"Did you mean '{meant}'"):
+            from_dict(ModelSettings, values)
+    with pytest.raises(PygptError) as caught:
+        from_dict(ModelSettings, {"model": "lstm"})
+    assert "Did you mean" not in str(caught.value)

@@ -17,7 +17,7 @@ from pygpt.commands.language import Group, current, language_of, translated
 from pygpt.commands.parity import parity
 from pygpt.commands.terminal import escape_what_cannot_be_shown
 from pygpt.commands.train import train
-from pygpt.commands.usage_errors import UsageError
+from pygpt.commands.usage_errors import UsageError, with_our_name
 from pygpt.commands.validate import validate
 from pygpt.errors import PygptError
 from pygpt.output.messages import render
@@ -63,11 +63,12 @@ class _Commands(Group):
 def _usage_errors_in_the_language() -> Iterator[None]:
     try:
         yield
-    except click.UsageError as error:
+    except click.UsageError as raised:
+        error = with_our_name(raised)
         lang = language_of(error.ctx)
         if lang == "en" or isinstance(error, UsageError):
-            raise
-        raise UsageError(error, lang) from error
+            raise error from raised.__cause__
+        raise UsageError(error, lang) from raised
 
 
 @click.group(

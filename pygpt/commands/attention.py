@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pygpt.commands.language import Command, lang_option
+from pygpt.commands.prompt import course_prompt
 from pygpt.commands.terminal import width
 
 
@@ -16,7 +17,9 @@ from pygpt.commands.terminal import width
 )
 @click.option("--run", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option(
-    "--text", default="MARCIUS: ", show_default=True, help="Text to look at; the model sees its last block only."
+    "--text",
+    help="Text to look at; the model sees its last block only. [default: 'MARCIUS: ', if the run's text has its "
+    "characters]",
 )
 @click.option("--position", type=int, help="Only the largest contributions to this position; the first is 1.")
 @click.option(
@@ -31,7 +34,7 @@ from pygpt.commands.terminal import width
 @lang_option
 def attention(
     folder: Path,
-    text: str,
+    text: str | None,
     position: int | None,
     out: Path | None,
     json_file: Path | None,
@@ -54,6 +57,7 @@ def attention(
     if out:
         check_kind(out)
     run = checkpoints.open_run(folder)
+    text = course_prompt(run.vocabulary, "--text") if text is None else text
     attended = view(checkpoints.load_model(run), run.vocabulary, text)
     if position is not None:
         attended.check_position(position)

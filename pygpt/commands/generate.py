@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 
 from pygpt.commands.language import Command
+from pygpt.commands.prompt import course_prompt
 from pygpt.commands.terminal import echo_json
 
 
 @click.command(cls=Command, epilog='Example: generate --run runs/gpt --prompt "MARCIUS: " --tokens 400 --seed 123')
 @click.option("--run", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
-@click.option("--prompt", default="MARCIUS: ", show_default=True, help="Text to go on from.")
+@click.option("--prompt", help="Text to go on from. [default: 'MARCIUS: ', if the run's text has its characters]")
 @click.option("--tokens", default=300, show_default=True, help="Characters to draw.")
 @click.option("--temperature", default=0.8, show_default=True, help="Below 1 sharpens, above 1 flattens; 0 is greedy.")
 @click.option("--seed", default=123, show_default=True, help="Seed of the first sample; the next has the next seed.")
@@ -22,7 +23,7 @@ from pygpt.commands.terminal import echo_json
 @click.option("--samples", type=click.IntRange(1), default=1, show_default=True, help="Texts to draw.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: settings, texts, R ids.")
 def generate(
-    folder: Path, prompt: str, tokens: int, temperature: float, seed: int, top_k: int | None,
+    folder: Path, prompt: str | None, tokens: int, temperature: float, seed: int, top_k: int | None,
     greedy: bool, samples: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Draw text from a trained run, with R's text for the same seed."""
@@ -31,6 +32,7 @@ def generate(
 
     keep_freed_memory()
     run = api.load(folder)
+    prompt = course_prompt(run.vocabulary, "--prompt") if prompt is None else prompt
     temperature = 0.0 if greedy else temperature
     seeds = list(range(seed, seed + samples))
     drawn = run.draw(prompt, tokens, temperature, seeds, top_k)

@@ -28,7 +28,7 @@ def info(folder: Path | None, config: Path | None, **options: Any) -> None:
         for_model, for_training = split_settings(given)
         model, training = from_dict(ModelSettings, for_model), from_dict(TrainingSettings, for_training)
         click.echo(to_toml(model) + to_toml(training))
-        click.echo("# vocab_size is the course's here; a run takes it from its text")
+        click.echo("# vocab_size is the course's here; a run takes it from its text (its share is 1 where it is yours)")
         _show_parameters(model)
 
 

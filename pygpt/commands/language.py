@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from pygpt.commands.choice import Choice
 from pygpt.output.messages import LANGUAGES, catalogue
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -39,7 +40,7 @@ def translated(words: str) -> str:
 
 
 _LANG: dict[str, Any] = {
-    "type": click.Choice(LANGUAGES),
+    "type": Choice(LANGUAGES),
     "default": current,
     "show_default": "en",
     "help": "Language of what is printed and written; PYGPT_LANG sets it for every command.",

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from pygpt.commands.choice import Choice
 from pygpt.settings import Kind, ModelSettings, TrainingSettings, kinds, read_toml
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -41,5 +42,5 @@ def _option(f: dataclasses.Field[Any], kind: Kind) -> Callable[[Command], Comman
         words += f" [default: {f.default}]"
     if kind.type is bool:
         return click.option(f"{flag}/--no-{f.name}", f.name, default=None, help=words)
-    allowed: Any = click.Choice(kind.choices, case_sensitive=False) if kind.choices else kind.type
+    allowed: Any = Choice(kind.choices, case_sensitive=False) if kind.choices else kind.type
     return click.option(flag, f.name, type=allowed, help=words)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from pygpt.commands.choice import Choice
 from pygpt.commands.language import Command, Group, current, translated
 from pygpt.commands.options import given_settings, settings_options
 from pygpt.errors import PygptError
@@ -59,7 +60,7 @@ def check(files: tuple[Path, ...], json_file: Path | None, html_file: Path | Non
 )
 @click.option(
     "--source",
-    type=click.Choice(["oracle", "torch", "recorded"]),
+    type=Choice(["oracle", "torch", "recorded"]),
     default="oracle",
     show_default=True,
     help="oracle: base R, live, double precision. torch: R torch, live. recorded: what R torch gave.",

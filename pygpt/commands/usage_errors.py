@@ -11,6 +11,7 @@ from typing import IO, Any
 import click
 
 from pygpt.output.messages import catalogue
+from pygpt.settings import OTHER_NAMES
 
 
 class UsageError(click.UsageError):
@@ -28,6 +29,18 @@ class UsageError(click.UsageError):
             hint = own["Try '{command} {option}' for help."]
             click.echo(hint.format(command=self.ctx.command_path, option="--help") + "\n", file=file, err=err)
         click.echo(f"{own['Error']}: {self.message}", file=file, err=err)
+
+
+def with_our_name(error: click.UsageError) -> click.UsageError:
+    """An error that tells our name of an option, where the unknown one is another name of it (`--learning-rate`)."""
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None:
+        return error
+    given = error.option_name.lstrip("-").replace("-", "_").lower()
+    own = {other.lower(): f"--{name.replace('_', '-')}" for other, name in OTHER_NAMES.items()}.get(given)
+    if own is None or not any(own in parameter.opts for parameter in error.ctx.command.params):
+        return error
+    message = f"No such option {error.option_name!r}. Did you mean {own!r}?"
+    return click.NoSuchOption(error.option_name, message, ctx=error.ctx)
 
 
 def in_language(message: str, lang: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pygpt.commands.choice import Choice
 from pygpt.commands.language import Command, Group, current, lang_option
 from pygpt.commands.terminal import paragraph, table
 from pygpt.commands.train import INTERRUPTED
@@ -31,7 +32,7 @@ _OPTIONS = (
     click.option("--json", "json_file", type=_FILE, help="Write the report to this file, for programs."),
     lang_option,
 )
-_one_model = click.option("--model", type=click.Choice(MODELS), help="Only exercise 2 (gpt) or 3 (gpt_noattn).")
+_one_model = click.option("--model", type=Choice(MODELS), help="Only exercise 2 (gpt) or 3 (gpt_noattn).")
 
 
 def _reports(command: "Callable[..., Report]") -> Callable[..., None]:
@@ -86,7 +87,7 @@ def validate() -> None:
 @click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_reports
 def run(folders: tuple[Path, ...]) -> "Report":
-    """Judge finished runs. Each FOLDER is what `train` made on the course's text; one for each model."""
+    """Judge runs, as far as they went. Each FOLDER is what `train` made on the course's text; one for each model."""
     from pygpt.validation import workflow
 
     return workflow.of_runs(folders)
@@ -94,13 +95,14 @@ def run(folders: tuple[Path, ...]) -> "Report":
 
 @validate.command(cls=Command, epilog="Example: validate history history.csv --model gpt")
 @click.argument("file", type=_FILE)
-@click.option("--model", required=True, type=click.Choice(MODELS), help="Exercise 2 (gpt) or 3 (gpt_noattn).")
+@click.option("--model", required=True, type=Choice(MODELS), help="Exercise 2 (gpt) or 3 (gpt_noattn).")
 @_reports
 def history(file: Path, model: ModelName) -> "Report":
-    """Judge the losses that luz reported. FILE is a CSV by write.csv or write.csv2.
+    """Judge the losses that luz reported. FILE is a table, as R or Excel wrote it.
 
     Its columns are epoch, train, valid; or the course's Epoca, Loss_Treino, Loss_Valid; or luz's own set, metric,
-    epoch, value.
+    epoch, value. Comma, semicolon, tab or blanks, either decimal mark, UTF-8 or UTF-16 are told by themselves; JSON,
+    dput and what luz prints as it trains are read, too. As many of the course's epochs are judged as there are.
     """
     from pygpt.validation import workflow
 
@@ -161,8 +163,8 @@ def _chosen(model: ModelName | None) -> Sequence[ModelName]:
 
 
 def _print(report: "Report", lang: str) -> None:
+    from pygpt.validation.claims import claim_lines
     from pygpt.validation.sentences import (
-        claim_lines,
         heading,
         precision,
         published_lines,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pygpt.output.messages import Message
 from pygpt.settings import ModelName
 from pygpt.validation.course import Losses
 
@@ -25,6 +26,8 @@ class Attempt:
         weights_sha256: SHA-256 as the recordings' README defines it.
         network: the trained model, where there is one.
         text: 400 characters after the course's prompt, drawn as the recording drew them.
+        missing: the (epoch, part) whose losses it should have and has not: they are not judged.
+        notes: what was taken for granted in reading it.
         facts: where it came from, for the report.
     """
 
@@ -37,4 +40,6 @@ class Attempt:
     weights_sha256: str | None = None
     network: "CharacterModel | None" = None
     text: str | None = None
+    missing: tuple[tuple[int, str], ...] = ()
+    notes: tuple[Message, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)

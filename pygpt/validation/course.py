@@ -25,6 +25,8 @@ RECORDED_SEED = 42
 TEXT_LENGTH, TEXT_SEED, TEMPERATURE = 400, 123, 0.8
 
 Losses = dict[tuple[int, str], float]
+# Validation loss less train loss.
+GAP = "gap"
 
 # Student's two-sided 99% points by degrees of freedom (number of seeds - 1).
 _T99 = {1: 63.6567, 2: 9.9248, 3: 5.8409, 4: 4.6041, 5: 4.0321, 6: 3.7074, 7: 3.4995, 8: 3.3554, 9: 3.2498}
@@ -67,21 +69,39 @@ class Exercise:
     remarks: list[str]
     """What the published results say of themselves, in English: sentences for `tell`."""
 
-    def deviation(self, part: str) -> float:
-        """Standard deviation over the seeds of the loss after epoch 1."""
-        return statistics.stdev(seed[part] for seed in self.spread)
+    def deviation(self, quantity: str) -> float:
+        """Standard deviation over the seeds after epoch 1 of a loss, `train` or `valid`, or of the `gap`."""
+        seeds = [{**seed, GAP: seed["valid"] - seed["train"]} for seed in self.spread]
+        return statistics.stdev(seed[quantity] for seed in seeds)
 
-    def half_width(self, part: str) -> float:
-        """Half of the 99% band of a run's loss around the recorded one: t * sqrt(2) * s.
+    def half_width(self, quantity: str) -> float:
+        """Half of the 99% band of a run's loss, or gap, around the recorded one: t * sqrt(2) * s.
 
         Run and recording are two draws of the same spread, hence sqrt(2). s was measured after epoch 1 and is
         taken for the later epochs, too.
         """
-        return _T99[len(self.spread) - 1] * math.sqrt(2) * self.deviation(part)
+        return _T99[len(self.spread) - 1] * math.sqrt(2) * self.deviation(quantity)
 
     def inside(self, key: tuple[int, str], loss: float) -> bool:
         """Whether a loss lies in the band around R's; NaN never does."""
         return abs(loss - self.recorded.losses[key]) <= self.half_width(key[1])
+
+    def gap_inside(self, epoch: int, losses: Losses) -> bool:
+        """Whether the gap of an epoch lies in its band around R's; NaN never does.
+
+        A seed moves train and validation loss together, so the gap varies less than the two bands would allow.
+        """
+        return abs(gap(losses, epoch) - gap(self.recorded.losses, epoch)) <= self.half_width(GAP)
+
+
+def gap(losses: Losses, epoch: int) -> float:
+    """Validation loss less train loss of an epoch."""
+    return losses[epoch, "valid"] - losses[epoch, "train"]
+
+
+def epochs_with_a_gap(losses: Losses) -> list[int]:
+    """The epochs whose two losses are there."""
+    return [e for e in range(1, EPOCHS + 1) if all((e, part) in losses for part in PARTS)]
 
 
 @cache

@@ -1,10 +1,11 @@
-"""Figures 1 and 2 of the course with three sets of curves: the course's, R's, the run's; and the steps' losses."""
+"""Figures 1 and 2 of the course with three sets of curves, the course's, R's, the run's, and the band around R's."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from numpy.typing import NDArray
@@ -12,13 +13,16 @@ from numpy.typing import NDArray
 from pygpt.figures import smooth
 from pygpt.output import saving
 from pygpt.output.messages import Message, number, say, tell
-from pygpt.validation.course import EPOCHS, PARTS, Losses
+from pygpt.validation.course import EPOCHS, GAP, PARTS, Losses, epochs_with_a_gap, gap
 from pygpt.validation.names import MODELS, SOURCES
 from pygpt.validation.names import PARTS as PART_NAMES
 from pygpt.validation.report import Report, Section
 
+_OfLoss = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 _COLOURS = {"course": "tab:orange", "r": "tab:blue", "run": "black"}
 _LINES = {"train": "-", "valid": "--"}
+# The two bands overlap: one is hatched.
+_HATCHES = {"train": None, "valid": "////"}
 # The run is drawn over R with open marks, so that both are seen where they are the same.
 _MARKS = {"course": "s", "r": "o", "run": "o"}
 _SIZES = {"course": 5, "r": 5, "run": 9}
@@ -60,19 +64,27 @@ def in_words(report: Report, lang: str) -> str:
 
 
 def _draw(report: Report, lang: str) -> Figure:
-    """A row an exercise: loss, perplexity, losses of the steps."""
-    rows = len(report.sections)
-    figure = Figure(figsize=(14, 3.9 * rows + 0.5), layout="constrained")
-    grid = figure.subplots(rows, 3, squeeze=False)
-    for (loss, perplexity, steps), section in zip(grid, report.sections, strict=True):
+    """A row an exercise: loss, perplexity, gap, and, where a run's are there, losses of the steps."""
+    rows, with_steps = len(report.sections), any(section.has_steps for section in report.sections)
+    figure = Figure(figsize=(18 if with_steps else 14, 3.9 * rows + 0.5), layout="constrained")
+    grid = figure.subplots(rows, 4 if with_steps else 3, squeeze=False)
+    for (loss, perplexity, gaps, *steps), section in zip(grid, report.sections, strict=True):
         _epochs(loss, section, lang, lambda x: x)
         _label(loss, section, say("Loss"), say("epoch"), _UNIT, lang)
         _epochs(perplexity, section, lang, np.exp)
         _label(perplexity, section, say("Perplexity"), say("epoch"), say("perplexity"), lang)
-        width = _steps(steps, section, lang)
-        _label(steps, section, say("step losses, mean of {width} steps", width=width), say("step"), _UNIT, lang)
+        _gaps(gaps, section)
+        _label(gaps, section, say("validation - train"), say("epoch"), _UNIT, lang)
+        for axes in steps:
+            if not section.has_steps:
+                axes.set_axis_off()
+                continue
+            width = _steps(axes, section, lang)
+            _label(axes, section, say("step losses, mean of {width} steps", width=width), say("step"), _UNIT, lang)
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    # in two lines where there are many
+    columns = len(labels) if len(labels) <= 6 else -(-len(labels) // 2)
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
     return figure
 
 
@@ -90,34 +102,70 @@ def _label(axes: Axes, section: Section, title: Message, x: Message, y: Message,
     axes.grid(alpha=0.3)
 
 
-def _epochs(
-    axes: Axes, section: Section, lang: str, of_loss: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-) -> None:
+def _epochs(axes: Axes, section: Section, lang: str, of_loss: _OfLoss) -> None:
+    e = section.exercise
+    for part in PARTS:
+        r = {epoch: e.recorded.losses[epoch, part] for epoch in range(1, EPOCHS + 1)}
+        label = tell(lang, "99% band, {part}", part=PART_NAMES[part])
+        _band(axes, r, e.half_width(part), of_loss, _HATCHES[part], label)
+    for source, losses in _sources(section).items():
+        for part in PARTS:
+            values = {epoch: losses[epoch, part] for epoch in range(1, EPOCHS + 1) if (epoch, part) in losses}
+            label = f"{SOURCES[source].render(lang)}, {PART_NAMES[part].render(lang)}"
+            _line(axes, source, values, of_loss, _LINES[part], label)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _gaps(axes: Axes, section: Section) -> None:
+    """Validation less train loss; the legend of the losses tells the colours."""
+    for source, losses in _sources(section).items():
+        values = {epoch: gap(losses, epoch) for epoch in epochs_with_a_gap(losses)}
+        if source == "r":
+            _band(axes, values, section.exercise.half_width(GAP), lambda x: x, None, None)
+        _line(axes, source, values, lambda x: x, "-", None)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _sources(section: Section) -> dict[str, Losses]:
     e = section.exercise
     sources: dict[str, Losses] = {"course": e.published.losses, "r": e.recorded.losses}
     if section.attempt and section.attempt.losses:
         sources["run"] = section.attempt.losses
-    for source, losses in sources.items():
-        for part in PARTS:
-            epochs = [epoch for epoch in range(1, EPOCHS + 1) if (epoch, part) in losses]
-            axes.plot(
-                epochs,
-                of_loss(np.array([losses[epoch, part] for epoch in epochs])),
-                _LINES[part],
-                color=_COLOURS[source],
-                marker=_MARKS[source],
-                markersize=_SIZES[source],
-                markerfacecolor="none" if source == "run" else None,
-                label=f"{SOURCES[source].render(lang)}, {PART_NAMES[part].render(lang)}",
-            )
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return sources
+
+
+def _line(axes: Axes, source: str, values: dict[int, float], of_loss: _OfLoss, line: str, label: str | None) -> None:
+    axes.plot(
+        list(values),
+        of_loss(np.array(list(values.values()))),
+        line,
+        color=_COLOURS[source],
+        marker=_MARKS[source],
+        markersize=_SIZES[source],
+        markerfacecolor="none" if source == "run" else None,
+        label=label,
+    )
+
+
+def _band(axes: Axes, r: dict[int, float], half: float, of_loss: _OfLoss, hatch: str | None, label: str | None) -> None:
+    """The 99% band around R's values by epoch."""
+    middle = np.array(list(r.values()))
+    axes.fill_between(
+        list(r),
+        of_loss(middle - half),
+        of_loss(middle + half),
+        facecolor=to_rgba(_COLOURS["r"], 0.12),
+        edgecolor=to_rgba(_COLOURS["r"], 0.35),
+        hatch=hatch,
+        linewidth=0.5,
+        label=label,
+    )
 
 
 def _steps(axes: Axes, section: Section, lang: str) -> int:
-    """Draw as many steps as all sources have; over how many each point is a mean."""
-    steps = {"r": section.exercise.recorded.steps}
-    if section.attempt and section.attempt.steps:
-        steps["run"] = section.attempt.steps
+    """Draw as many steps as the run and R have; over how many each point is a mean."""
+    assert section.attempt
+    steps = {"r": section.exercise.recorded.steps, "run": section.attempt.steps}
     length = min(map(len, steps.values()))
     width = max(1, length // _SMOOTH_OVER)
     curves = {source: smooth(losses[:length], width) for source, losses in steps.items()}
@@ -150,9 +198,9 @@ def _section_words(section: Section) -> list[Message]:
     e, verdict, r = section.exercise, section.verdict, section.exercise.recorded.losses
     lines = [
         say(
-            "Exercise {number}, {model}: loss and perplexity by epoch, then the losses of the steps. In {epochs} "
-            "epochs R's train loss goes from {train:.2f} to {train_end:.2f}, its validation loss from {valid:.2f} to "
-            "{valid_end:.2f}.",
+            "Exercise {number}, {model}: loss, perplexity and validation less train loss by epoch, with the 99% band "
+            "around R's. In {epochs} epochs R's train loss goes from {train:.2f} to {train_end:.2f}, its validation "
+            "loss from {valid:.2f} to {valid_end:.2f}.",
             number=e.number,
             model=MODELS[e.model],
             epochs=EPOCHS,
@@ -171,6 +219,8 @@ def _section_words(section: Section) -> list[Message]:
             if verdict.outside
             else say("The run's losses all lie inside the band.")
         )
+    if verdict and verdict.gaps_outside:
+        lines.append(say("Of the run's gaps, {n} lie outside the band.", n=len(verdict.gaps_outside)))
     if verdict and verdict.steps:
         lines.append(
             say("The losses of the run's steps leave R's at step {n}.", n=verdict.steps.first)

@@ -22,6 +22,8 @@ from pygpt.training import Epoch, Step
 from pygpt.validation.attempt import Attempt
 from pygpt.validation.course import (
     EPOCHS,
+    KEYS,
+    PARTS,
     PROMPT,
     RECORDED_SEED,
     TEMPERATURE,
@@ -31,7 +33,7 @@ from pygpt.validation.course import (
     exercises,
     results,
 )
-from pygpt.validation.history import read_luz_history
+from pygpt.validation.history import not_judged_after, read_luz_history
 from pygpt.vocabulary import ORDERS, Vocabulary
 
 QUICK_STEPS = 200
@@ -48,20 +50,24 @@ def same_kernels() -> bool:
 
 
 def from_run(folder: Path, same: bool) -> Attempt:
-    """A finished run of ours.
+    """A run of ours, as far as it has come.
 
     Args:
         same: what `same_kernels` says.
 
     Raises:
-        PygptError: no run, damaged, unfinished, or trained on another text or with other settings than the course's.
+        PygptError: no run, damaged, without an epoch, or trained on another text or with other settings than the
+            course's.
     """
     run = checkpoints.open_run(folder)
     _check_course(run)
     history, steps = read_history(folder), read_steps(folder)
-    _check_length(run, history, steps)
+    recorded = _is_recorded(run, same)
+    _check_length(run, history, steps, recorded)
     network = checkpoints.load_model(run)
-    losses: Losses = {(e.epoch, part): getattr(e, part) for e in history for part in ("train", "valid")}
+    losses: Losses = {(e.epoch, part): getattr(e, part) for e in history for part in PARTS}
+    judged = {key: losses[key] for key in KEYS if key in losses}
+    whole = len(history) == EPOCHS
     facts = {
         "settings": dataclasses.asdict(run.model) | dataclasses.asdict(run.training),
         "provenance": run.provenance,
@@ -69,12 +75,14 @@ def from_run(folder: Path, same: bool) -> Attempt:
     return Attempt(
         name=str(folder),
         model=run.model.model,
-        due="identical" if _is_recorded(run, same) else "band",
-        losses=losses,
-        steps=tuple(steps),
-        weights_sha256=weights_sha256(network.state_dict()) if _is_recorded(run, same) else None,
+        due="identical" if recorded else "band",
+        losses=judged,
+        steps=tuple(steps[: len(exercises()[run.model.model].recorded.steps)]),
+        weights_sha256=weights_sha256(network.state_dict()) if recorded and whole else None,
         network=network,
-        text=sample(network, run.vocabulary),
+        text=sample(network, run.vocabulary) if whole else None,
+        missing=_missing(judged),
+        notes=not_judged_after(len(history)),
         facts=facts,
     )
 
@@ -85,8 +93,11 @@ def from_history(path: Path, model: ModelName) -> Attempt:
     Raises:
         PygptError: see `read_luz_history`.
     """
-    losses, decimals = read_luz_history(path)
-    return Attempt(str(path), model, "band", losses, decimals=decimals, facts={"decimals": decimals})
+    history = read_luz_history(path)
+    return Attempt(
+        str(path), model, "band", history.losses, decimals=history.decimals, missing=_missing(history.losses),
+        notes=history.notes, facts={"decimals": history.decimals},
+    )  # fmt: skip
 
 
 def from_weights(path: Path, text: Corpus) -> Attempt:
@@ -203,29 +214,28 @@ def _check_course(run: RunFolder) -> None:
         )
 
 
-def _check_length(run: RunFolder, history: Sequence[Epoch], steps: Sequence[float]) -> None:
-    if len(history) < EPOCHS:
+def _check_length(run: RunFolder, history: Sequence[Epoch], steps: Sequence[float], recorded: bool) -> None:
+    """A run must have something to judge, and the steps of its epochs."""
+    # Before the first epoch is over there are only steps, which tell of a run that must be the recording's.
+    if not history and not (recorded and steps):
         raise PygptError(
-            "{folder} has trained {n} of the course's {epochs} epochs. "
-            "Train on: train --resume --epochs {epochs} --out {folder}",
+            "{folder} has trained no epoch yet: there is nothing to judge. Train on: train --resume --out {folder}",
             folder=run.folder,
-            n=len(history),
-            epochs=EPOCHS,
         )
-    if [e.epoch for e in history] != list(range(1, EPOCHS + 1)):
-        raise PygptError(
-            "{folder} has trained {n} epochs, the course {epochs}", folder=run.folder, n=len(history), epochs=EPOCHS
-        )
-    due = len(exercises()[run.model.model].recorded.steps)
-    if len(steps) != due:
+    due = len(exercises()[run.model.model].recorded.steps) // EPOCHS * len(history)
+    if len(steps) < due:
         raise PygptError(
             "{folder}: {file} has {n} steps; {epochs} epochs of the course's text are {due}",
             folder=run.folder,
             file=STEPS,
             n=len(steps),
-            epochs=EPOCHS,
+            epochs=len(history),
             due=due,
         )
+
+
+def _missing(losses: Losses) -> tuple[tuple[int, str], ...]:
+    return tuple(key for key in KEYS if key not in losses)
 
 
 def _is_recorded(run: RunFolder, same: bool) -> bool:

@@ -1,153 +1,175 @@
-"""Reading a luz history that was exported from R as CSV.
+"""Reading a luz history, however it was exported from R: a table, JSON, `dput`, or what luz printed.
 
 Wide, a line an epoch: the course's `df_metrics` (Epoca, Loss_Treino, Loss_Valid) or epoch, train, valid.
-Long, a line a loss: `luz::get_metrics(fitted)` (set, metric, epoch, value).
-`write.csv` and `write.csv2` alike: row names, quotes, `;` with decimal commas.
+Long, a line a loss: `luz::get_metrics(fitted)` (set, metric, epoch, value), or luz's CSV logger.
+Across, a column an epoch: `as.data.frame(fitted$records$metrics)`.
 """
 
-import csv
-import io
-import math
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pygpt.errors import PygptError
-from pygpt.output.messages import Listed, Message, say
+from pygpt.output.messages import Message, say
+from pygpt.validation import r_literal
+from pygpt.validation.cells import Cell, cells_of, number
 from pygpt.validation.course import EPOCHS, KEYS, Losses
+from pygpt.validation.objects import table_of
+from pygpt.validation.table_text import Row, Table, read_table, text_of
 
-_EPOCH = ("epoch", "epoca", "época", "epochs")
-_WIDE = {
-    "train": ("train", "loss_treino", "treino", "train_loss", "loss_train"),
-    "valid": ("valid", "loss_valid", "validacao", "validação", "valid_loss", "loss_validacao"),
-}
-_SET, _METRIC, _VALUE = ("set",), ("metric",), ("value", "loss")
-
-_Line = tuple[int, dict[str, str]]
+_LUZ_EPOCH = re.compile(r"\s*Epoch (\d+)/\d+\s*")
+_LUZ_LOSS = re.compile(r"\s*(Train|Valid) metrics:.*?\bLoss: ([^\s]+)")
+_R_CODE = re.compile(r"\s*(structure|list|data\.frame)\(")
 
 
-def read_luz_history(path: Path) -> tuple[Losses, int]:
-    """The losses of a luz history, and with how many decimals they were written.
+@dataclass(frozen=True)
+class History:
+    """The losses of a history.
+
+    Attributes:
+        losses: of the course's epochs, as far as they are there.
+        decimals: with how many the losses were written.
+        notes: what was taken for granted in reading.
+    """
+
+    losses: Losses
+    decimals: int
+    notes: tuple[Message, ...]
+
+
+def read_luz_history(path: Path) -> History:
+    """The losses of a luz history.
 
     Raises:
-        PygptError: unreadable, a wrong separator, missing columns, text or NaN in numbers, an epoch missing, given
-            twice, or beyond the course's three. The line is named.
+        PygptError: unreadable, missing columns, text or NaN in numbers, an epoch given twice, or no epoch of the
+            course's three. The line is named.
     """
-    header, lines = _table(path)
-    losses: Losses = {}
-    texts: list[str] = []
-    for line, part, epoch_text, loss_text in _cells(path, header, lines):
-        epoch = _number(epoch_text, say("{path}, line {line}, the epoch", path=path, line=line))
-        loss = _number(loss_text, say("{path}, line {line}, {column}", path=path, line=line, column=part))
-        key = (int(epoch), part)
-        if epoch != int(epoch) or key not in KEYS:
-            raise PygptError(
-                "{path}, line {line}: epoch {epoch}; the course trains {epochs} epochs, numbered from 1",
-                path=path,
-                line=line,
-                epoch=epoch_text,
-                epochs=EPOCHS,
-            )
-        if key in losses:
-            raise PygptError(
-                "{path}, line {line}: epoch {epoch} has a second {part} loss",
-                path=path,
-                line=line,
-                epoch=key[0],
-                part=part,
-            )
-        losses[key] = loss
-        texts.append(loss_text)
-    missing = [
-        say("{part} of epoch {epoch}", part=part, epoch=epoch) for epoch, part in KEYS if (epoch, part) not in losses
-    ]
-    if missing:
-        raise PygptError(
-            "{path} lacks {losses}: the course trains {epochs} epochs", path=path, losses=Listed(missing), epochs=EPOCHS
-        )
-    return losses, max(map(_decimals, texts))
-
-
-def _table(path: Path) -> tuple[list[str], list[_Line]]:
     try:
         content = path.read_bytes()
     except OSError as error:
         raise PygptError("cannot read {path}: {why}", path=path, why=error.strerror) from error
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")  # R on an older Windows
-    separator = ";" if ";" in text.partition("\n")[0] else ","
-    reader = csv.reader(io.StringIO(text), delimiter=separator)
-    try:
-        rows = [(number, row) for number, row in enumerate(reader, 1) if row]
-    except csv.Error as error:
-        raise PygptError("{path} is not a CSV file: {why}", path=path, why=error) from error
-    if not rows:
-        raise PygptError("{path} is empty", path=path)
-    header = [name.strip().lower() for name in rows[0][1]]
-    if len(header) == 1:
-        raise PygptError(
-            "{path}: one column only, {name!r}. Separate the columns by , (write.csv) or ; (write.csv2)",
-            path=path,
-            name=rows[0][1][0],
-        )
-    for number, row in rows[1:]:
-        if len(row) != len(header):
+    return of_table(_table(text_of(content, path), path), path)
+
+
+def of_table(table: Table, path: Path) -> History:
+    """The losses of a table.
+
+    Raises:
+        PygptError: see `read_luz_history`.
+    """
+    cells = cells_of(table, path)
+    numbered, notes = _epochs(cells, path)
+    losses: Losses = {}
+    texts, beyond = [], 0
+    for cell, epoch in zip(cells, numbered, strict=True):
+        key = (epoch, cell.part)
+        loss = _finite(cell, path)
+        if key in losses:
             raise PygptError(
-                "{path}, line {line}: {n} fields under {columns} columns. "
-                "Decimal commas need ; between the columns (write.csv2)",
+                "{path}, line {line}: epoch {epoch} has a second {part} loss",
+                path=path, line=cell.line, epoch=epoch, part=cell.part,
+            )  # fmt: skip
+        losses[key] = loss
+        texts.append(cell.text)
+        beyond = max(beyond, epoch)
+    judged = {key: losses[key] for key in KEYS if key in losses}
+    if not judged:
+        raise PygptError("{path} has no losses of the epochs 1 to {epochs}", path=path, epochs=EPOCHS)
+    return History(judged, max(map(_decimals, texts)), (*notes, *not_judged_after(beyond)))
+
+
+def not_judged_after(epochs: int) -> tuple[Message, ...]:
+    """Says so where there are more epochs than the course trains."""
+    return (say("Epochs after {epochs} are not judged: the course trains {epochs}.", epochs=EPOCHS),) * (
+        epochs > EPOCHS
+    )
+
+
+def _table(text: str, path: Path) -> Table:
+    if text.lstrip().startswith(("{", "[")):
+        return table_of(_json(text, path))
+    if _R_CODE.match(text):
+        try:
+            return table_of(r_literal.parse(text))
+        except (r_literal.NotALiteralError, ValueError, TypeError, LookupError, RecursionError) as error:
+            raise PygptError(
+                "{path} is R code that cannot be read. Write the table in R: "
+                "write.csv(luz::get_metrics(fitted), \"history.csv\", row.names = FALSE)",
                 path=path,
-                line=number,
-                n=len(row),
-                columns=len(header),
-            )
-    return header, [(number, dict(zip(header, row, strict=True))) for number, row in rows[1:]]
+            ) from error  # fmt: skip
+    printed = _luz_printed(text)
+    return Table(["epoch", "set", "loss"], printed) if printed else read_table(text, path)
 
 
-def _cells(path: Path, header: list[str], lines: list[_Line]) -> list[tuple[int, str, str, str]]:
-    """Line number, part, epoch and loss of every loss in the table."""
-    epoch, kind, value = (_find(path, header, names) for names in (_EPOCH, _SET, _VALUE))
-    if epoch and kind and value:
-        metric = _find(path, header, _METRIC)
-        kept = [(n, line) for n, line in lines if metric is None or line[metric].strip().lower() == "loss"]
-        for number, line in kept:
-            if line[kind].strip().lower() not in _WIDE:
-                raise PygptError(
-                    "{path}, line {line}: set {name!r} is neither train nor valid",
-                    path=path,
-                    line=number,
-                    name=line[kind],
-                )
-        return [(n, line[kind].strip().lower(), line[epoch], line[value]) for n, line in kept]
-    columns = {part: _find(path, header, names) for part, names in _WIDE.items()}
-    if not epoch or not all(columns.values()):
-        raise PygptError(
-            "{path} has the columns {columns}; expected are epoch, train, valid (or Epoca, Loss_Treino, Loss_Valid; or "
-            "set, metric, epoch, value)",
-            path=path,
-            columns=", ".join(map(repr, header)),
-        )
-    return [(n, part, line[epoch], line[name]) for n, line in lines for part, name in columns.items() if name]
-
-
-def _find(path: Path, header: list[str], names: tuple[str, ...]) -> str | None:
-    columns = [name for name in header if name in names]
-    if len(columns) > 1:
-        raise PygptError(
-            "{path} has the columns {columns}, which say the same: keep one", path=path, columns=", ".join(columns)
-        )
-    return columns[0] if columns else None
-
-
-def _number(text: str, where: Message) -> float:
+def _json(text: str, path: Path) -> Any:
+    """JSON, its numbers as they were written; or a line of JSON each."""
+    as_written: dict[str, Any] = {"parse_float": str, "parse_int": str, "parse_constant": str}
     try:
-        # Python reads 1_7 as 17; nobody writes losses so.
-        number = float(text.strip().replace(",", ".").replace("_", "?"))
-    except ValueError as error:
-        raise PygptError("{where}: {text!r} is not a number", where=where, text=text) from error
-    if not math.isfinite(number):
-        raise PygptError("{where}: {text!r} is not a finite number", where=where, text=text)
-    return number
+        try:
+            return json.loads(text, **as_written)
+        except json.JSONDecodeError as error:
+            if error.msg != "Extra data":
+                raise
+            return [json.loads(line, **as_written) for line in text.splitlines() if line.strip()]
+    except (ValueError, RecursionError) as error:
+        raise PygptError("{path} is not JSON: {why}", path=path, why=str(error)) from error
+
+
+def _luz_printed(text: str) -> list[Row]:
+    """What `luz::fit` prints as it trains: Epoch 1/3, Train metrics: Loss: …, Valid metrics: Loss: …"""
+    rows, epoch = [], ""
+    for line, words in enumerate(text.splitlines(), 1):
+        if match := _LUZ_EPOCH.fullmatch(words):
+            epoch = match[1]
+        elif match := _LUZ_LOSS.match(words):
+            rows.append(Row(line, [epoch, match[1], match[2]]))
+    return rows
+
+
+def _epochs(cells: list[Cell], path: Path) -> tuple[list[int], list[Message]]:
+    """The epoch of each cell, from 1; and what was taken for granted."""
+    if any(cell.epoch is None for cell in cells):
+        seen: Counter[str] = Counter()
+        epochs = []
+        for cell in cells:
+            seen[cell.part] += 1
+            epochs.append(seen[cell.part])
+        return epochs, [say("It does not number its epochs: they are taken in their order.")] if cells else []
+    epochs = [_epoch(cell, path) for cell in cells]
+    if 0 not in epochs:
+        return epochs, []
+    return [epoch + 1 for epoch in epochs], [say("It numbers its epochs from 0: 0 is taken as the course's 1.")]
+
+
+def _epoch(cell: Cell, path: Path) -> int:
+    """`1`, `1.0`, or `Epoch 1/3`."""
+    written = str(cell.epoch)
+    match = re.fullmatch(r"(?:[^\W\d]+\s*)?(\d{1,9})(?:[.,]0*|\s*/\s*\d+)?", written)
+    if match:
+        return int(match[1])
+    where = say("{path}, line {line}, the epoch", path=path, line=cell.line)
+    if number(written) is None:
+        raise PygptError("{where}: {text!r} is not a number", where=where, text=written)
+    raise PygptError(
+        "{path}, line {line}: epoch {epoch}; the course trains {epochs} epochs, numbered from 1",
+        path=path, line=cell.line, epoch=written, epochs=EPOCHS,
+    )  # fmt: skip
+
+
+def _finite(cell: Cell, path: Path) -> float:
+    where = say("{path}, line {line}, {column}", path=path, line=cell.line, column=cell.part)
+    loss = number(cell.text)
+    if cell.text.lower().lstrip("+-") in ("nan", "inf") or loss in (float("inf"), float("-inf")):
+        raise PygptError("{where}: {text!r} is not a finite number", where=where, text=cell.text)
+    if loss is None:
+        raise PygptError("{where}: {text!r} is not a number", where=where, text=cell.text)
+    return loss
 
 
 def _decimals(text: str) -> int:
-    return len(text.strip().replace(",", ".").partition(".")[2])
+    """How many decimals a number was written with: 4 for 1.7568, 1,7568 and 17.568e-01 less one."""
+    digits, _, exponent = text.lower().replace(",", ".").partition("e")
+    return max(0, len(digits.partition(".")[2]) - int(exponent or 0))

@@ -4,10 +4,10 @@ from pygpt.files import json_text
 from pygpt.output import pages
 from pygpt.output.messages import tell
 from pygpt.validation import figure
+from pygpt.validation.claims import claim_lines
 from pygpt.validation.course import PROMPT
 from pygpt.validation.report import Report, Section, provenance
 from pygpt.validation.sentences import (
-    claim_lines,
     heading,
     precision,
     published_lines,

@@ -12,9 +12,20 @@ from pygpt.corpus import Corpus
 from pygpt.determinism import reproducible
 from pygpt.errors import PygptError
 from pygpt.models import build_model
+from pygpt.output.messages import Message
 from pygpt.settings import ModelName, ModelSettings, TrainingSettings
 from pygpt.validation.attempt import Attempt
-from pygpt.validation.course import KEYS, PARTS, PROMPT, RECORDED_SEED, Exercise, exercises, results
+from pygpt.validation.course import (
+    GAP,
+    KEYS,
+    PARTS,
+    PROMPT,
+    RECORDED_SEED,
+    Exercise,
+    exercises,
+    results,
+)
+from pygpt.validation.diagnosis import diagnose
 from pygpt.validation.floor import Floors, count_floors, effect_of_others
 from pygpt.validation.gather import course_windows
 from pygpt.validation.texts import TextFacts, measure, words
@@ -27,16 +38,25 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Section:
-    """One exercise, and what was held against it; without an attempt, the course beside R alone."""
+    """One exercise, and what was held against it; without an attempt, the course beside R alone.
+
+    `diagnosis` says what a bad verdict usually means, where that is known.
+    """
 
     exercise: Exercise
     attempt: Attempt | None
     verdict: Verdict | None
+    diagnosis: Message | None = None
 
     @property
     def published_outside(self) -> list[tuple[int, str]]:
         """The (epoch, part) whose published loss lies outside the band around R's."""
         return [key for key in KEYS if not self.exercise.inside(key, self.exercise.published.losses[key])]
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether there is an attempt with losses of steps."""
+        return self.attempt is not None and bool(self.attempt.steps)
 
     @property
     def has_losses(self) -> bool:
@@ -122,7 +142,10 @@ def build(
 
 
 def _section(exercise: Exercise, attempt: Attempt | None) -> Section:
-    return Section(exercise, attempt, judge(exercise, attempt) if attempt else None)
+    if attempt is None:
+        return Section(exercise, None, None)
+    verdict = judge(exercise, attempt)
+    return Section(exercise, attempt, verdict, diagnose(exercise, attempt, verdict))
 
 
 def _samples(attempts: Sequence[Attempt], corpus: Corpus | None) -> list[Sample]:
@@ -203,11 +226,13 @@ def _section_json(section: Section) -> dict[str, Any]:
         "page": e.published.page,
         "validated": attempt.name if attempt else None,
         "losses": [_loss_json(section, key) for key in KEYS],
-        "half_width": {part: e.half_width(part) for part in PARTS},
+        "half_width": {name: e.half_width(name) for name in (*PARTS, GAP)},
         "seeds": len(e.spread),
         "published_outside": [list(key) for key in section.published_outside],
+        "not_judged": [list(key) for key in attempt.missing] if attempt else [],
         "remarks": e.remarks,
         "verdict": _verdict_json(verdict) if verdict else None,
+        "diagnosis": str(section.diagnosis) if section.diagnosis else None,
         "text_is_r": attempt.text == e.recorded.text if attempt and attempt.text is not None else None,
     }
 
@@ -238,6 +263,7 @@ def _verdict_json(verdict: Verdict) -> dict[str, Any]:
         "losses": agreement(verdict.losses),
         "same_weights": verdict.same_weights,
         "outside": [list(key) for key in verdict.outside],
+        "gaps_outside": list(verdict.gaps_outside),
     }
 
 

@@ -1,11 +1,10 @@
 """What a report says in sentences, for the terminal and the page alike."""
 
-import math
 from typing import NamedTuple
 
-from pygpt.output.messages import Message, say, tell
-from pygpt.validation.course import EPOCHS, KEYS, PARTS
-from pygpt.validation.names import MODELS, SOURCES, loss_of
+from pygpt.output.messages import Listed, Message, say, tell
+from pygpt.validation.course import GAP, KEYS, PARTS, gap
+from pygpt.validation.names import MODELS, loss_of
 from pygpt.validation.report import Report, Section
 from pygpt.validation.verdict import Agreement, Verdict
 
@@ -77,6 +76,9 @@ def verdict_lines(section: Section, lang: str) -> list[Line]:
     if not attempt or not verdict:
         return []
     lines = [Line(tell(lang, "Validated: {name}", name=attempt.name))]
+    lines += [Line(note.render(lang)) for note in attempt.notes]
+    if attempt.missing:
+        lines.append(Line(tell(lang, "Not judged, for want of losses: {epochs}.", epochs=_missing(attempt.missing))))
     if verdict.steps or verdict.losses:
         exact = all(a.kind == "identical" for a in (verdict.steps, verdict.losses) if a)
         lines.append(Line(_against_recording(verdict, lang), exact or (None if verdict.good else False)))
@@ -97,6 +99,12 @@ def verdict_lines(section: Section, lang: str) -> list[Line]:
         lines.append(Line(_DUE[attempt.due].render(lang)))
     if verdict.pairs:
         lines.append(Line(_in_band(section, verdict, lang), not verdict.outside))
+    # Where a loss lies outside by itself, its gap says nothing new.
+    gaps = [epoch for epoch in verdict.gaps_outside if not any((epoch, part) in verdict.outside for part in PARTS)]
+    if gaps:
+        lines.append(Line(_gaps_outside(section, gaps).render(lang), False))
+    if section.diagnosis:
+        lines.append(Line(section.diagnosis.render(lang), False))
     if attempt.text is not None:
         lines.append(Line(_beside_r(attempt.text, section.exercise.recorded.text).render(lang)))
     return [*lines, verdict_line(verdict.good, lang)]
@@ -158,6 +166,31 @@ def _in_band(section: Section, verdict: Verdict, lang: str) -> str:
     return tell(lang, "Inside the band around R's: all {n} losses.", n=len(verdict.pairs))
 
 
+def _gaps_outside(section: Section, epochs: list[int]) -> Message:
+    assert section.attempt
+    here, r = section.attempt.losses, section.exercise.recorded.losses
+    return say(
+        "Validation less train loss is outside its band (R's ± {half:.4f}) in {epochs}: from seed to seed the two "
+        "losses move together, here they do not.",
+        half=section.exercise.half_width(GAP),
+        epochs=Listed(
+            [
+                say("epoch {epoch} ({here:+.4f}, R {r:+.4f})", epoch=epoch, here=gap(here, epoch), r=gap(r, epoch))
+                for epoch in epochs
+            ]
+        ),
+    )
+
+
+def _missing(keys: tuple[tuple[int, str], ...]) -> Listed:
+    """Losses by name; an epoch of which there is none is named alone."""
+    named = []
+    for epoch in dict.fromkeys(epoch for epoch, _ in keys):
+        of_epoch = [key for key in keys if key[0] == epoch]
+        named += [say("epoch {epoch}", epoch=epoch)] if len(of_epoch) == len(PARTS) else [loss_of(of_epoch[0])]
+    return Listed(named)
+
+
 def _named(section: Section, losses: dict[tuple[int, str], float], keys: tuple[tuple[int, str], ...], lang: str) -> str:
     r = section.exercise.recorded.losses
     return "; ".join(
@@ -177,12 +210,12 @@ def published_lines(section: Section, lang: str) -> list[str]:
     e = section.exercise
     band = tell(
         lang,
-        "Band: R's loss plus and minus {train:.4f} (train) and {valid:.4f} (validation), which is t * sqrt(2) * s; s "
-        "is the spread over {n} seeds after one epoch of the fast engine ({s_train:.4f} and {s_valid:.4f}), taken to "
-        "be the same after epochs 2 and 3.",
+        "Band: R's loss plus and minus {train:.4f} (train) and {valid:.4f} (validation), and for the gap, validation "
+        "less train loss, {gap:.4f}: t * sqrt(2) * s. s is the spread over {n} seeds after one epoch of the fast "
+        "engine ({s_train:.4f}, {s_valid:.4f} and {s_gap:.4f}), taken to be the same after epochs 2 and 3.",
         n=len(e.spread),
-        **{part: e.half_width(part) for part in PARTS},
-        **{f"s_{part}": e.deviation(part) for part in PARTS},
+        **{name: e.half_width(name) for name in (*PARTS, GAP)},
+        **{f"s_{name}": e.deviation(name) for name in (*PARTS, GAP)},
     )
     return [_published(section, lang), *(tell(lang, remark) for remark in e.remarks), band]
 
@@ -209,73 +242,3 @@ def _published(section: Section, lang: str) -> str:
         losses=_named(section, e.published.losses, (furthest,), lang),
         share=shares[furthest],
     )
-
-
-def claim_lines(report: Report, lang: str) -> list[Line]:
-    """Exercise 3's claim and floor; nothing where the report is not about exercise 3."""
-    section = next((s for s in report.sections if s.exercise.model == "gpt_noattn"), None)
-    if section is None:
-        return []
-    claim = tell(
-        lang,
-        "Exercise 3's claim, tested: changing every other character of the block changes the logits at a place by at "
-        "most {noattn:.3g} without attention ({noattn_of}) and by up to {gpt:.3g} with it ({gpt_of}).",
-        noattn=report.effects["gpt_noattn"].change,
-        noattn_of=_whose_weights(report.effects["gpt_noattn"].trained),
-        gpt=report.effects["gpt"].change,
-        gpt_of=_whose_weights(report.effects["gpt"].trained),
-    )
-    result = (
-        say("So without attention the output depends on the present character and its place alone.")
-        if report.claim_holds
-        else say("So this model without attention sees other characters: it is not exercise 3's.")
-    )
-    return [Line(claim), Line(result.render(lang), report.claim_holds), *_floor_lines(report, section, lang)]
-
-
-def _whose_weights(trained: bool) -> Message:
-    return say("these weights" if trained else "first weights of seed 42")
-
-
-def _floor_lines(report: Report, section: Section, lang: str) -> list[Line]:
-    f = report.floors
-    if f is None:
-        return []
-    final = _final_losses(section)
-    losses = ", ".join(
-        tell(lang, "{name} {loss:.4f} ({above:+.4f})", name=SOURCES[source], loss=loss, above=loss - f.both)
-        for source, loss in final.items()
-    )
-    floor = say(
-        "No such model can have a validation loss below {both:.4f}, the entropy of the next character given the "
-        "present one and its place (counted on the validation windows themselves); the validation losses of epoch 3: "
-        "{losses}.",
-        both=f.both,
-        losses=losses,
-    )
-    below = [
-        say("{name} is BELOW the floor: no model without attention can give it.", name=SOURCES[source])
-        for source, loss in final.items()
-        if loss < f.both
-    ]
-    parts = say(
-        "The place alone would allow {place:.4f}, the present character alone {token:.4f}; a table of pairs counted on "
-        "the training text (one added to each count) gets {counted:.4f}. So R's model has learnt the pairs of "
-        "characters and not, as the solution says, the place alone.",
-        place=f.place,
-        token=f.token,
-        counted=f.counted,
-    )
-    return [
-        Line(floor.render(lang)),
-        *(Line(message.render(lang), False) for message in below),
-        Line(parts.render(lang)),
-    ]
-
-
-def _final_losses(section: Section) -> dict[str, float]:
-    key, e = (EPOCHS, "valid"), section.exercise
-    losses = {"course": e.published.losses[key], "r": e.recorded.losses[key]}
-    if section.attempt and key in section.attempt.losses:
-        losses["run"] = section.attempt.losses[key]
-    return {source: loss for source, loss in losses.items() if not math.isnan(loss)}

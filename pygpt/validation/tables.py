@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from pygpt.output.messages import number, tell
-from pygpt.validation.course import KEYS, PARTS
+from pygpt.validation.course import GAP, KEYS, PARTS, epochs_with_a_gap, gap
 from pygpt.validation.names import LOSSES, MODELS, PERPLEXITIES, SOURCES
 from pygpt.validation.report import Report, Sample, Section, perplexity
 
@@ -16,7 +16,7 @@ class Table(NamedTuple):
 
 
 def loss_table(section: Section, lang: str) -> Table:
-    """Epoch, quantity, then course, R and run: train and validation loss and perplexity, epoch by epoch."""
+    """Epoch, quantity, then course, R and run: train and validation loss, gap and perplexity, epoch by epoch."""
     course, r, run = (SOURCES[name].render(lang) for name in ("course", "r", "run"))
     header = [tell(lang, "epoch"), tell(lang, "quantity"), course, r]
     if section.has_losses:
@@ -26,7 +26,8 @@ def loss_table(section: Section, lang: str) -> Table:
     of_perplexities = [_perplexity_row(section, key, lang) for key in KEYS]
     rows: list[list[str]] = []
     for i in range(0, len(KEYS), len(PARTS)):
-        rows += of_losses[i : i + len(PARTS)] + of_perplexities[i : i + len(PARTS)]
+        gap_row = _gap_row(section, KEYS[i][0], lang)
+        rows += [*of_losses[i : i + len(PARTS)], gap_row, *of_perplexities[i : i + len(PARTS)]]
     return Table(header, rows)
 
 
@@ -51,21 +52,47 @@ def sample_name(sample: Sample, lang: str) -> str:
 
 def _loss_row(section: Section, key: tuple[int, str], lang: str) -> list[str]:
     e = section.exercise
-    course, r, half = e.published.losses[key], e.recorded.losses[key], e.half_width(key[1])
+    here = section.attempt.losses.get(key) if section.attempt else None
+    values = _Values(e.published.losses[key], e.recorded.losses[key], here, e.half_width(key[1]))
+    row = [str(key[0]), LOSSES[key[1]].render(lang), *_banded(section, values, lang)]
+    if section.attempt and section.has_losses and key in section.attempt.missing:
+        row[4] = tell(lang, "not judged")
+    return row
 
-    def marked(loss: float) -> str:
-        return number(loss, ".4f", lang) + ("" if e.inside(key, loss) else " !")
 
-    row = [str(key[0]), LOSSES[key[1]].render(lang), marked(course), number(r, ".4f", lang)]
-    if section.attempt and section.has_losses:
-        here = section.attempt.losses.get(key)
-        row += (
+def _gap_row(section: Section, epoch: int, lang: str) -> list[str]:
+    e = section.exercise
+    losses = section.attempt.losses if section.attempt else {}
+    here = gap(losses, epoch) if epoch in epochs_with_a_gap(losses) else None
+    values = _Values(gap(e.published.losses, epoch), gap(e.recorded.losses, epoch), here, e.half_width(GAP))
+    return [str(epoch), tell(lang, "validation - train"), *_banded(section, values, lang)]
+
+
+class _Values(NamedTuple):
+    """A loss or a gap of the course, of R and of the run, and half of its band."""
+
+    course: float
+    r: float
+    here: float | None
+    half: float
+
+
+def _banded(section: Section, values: _Values, lang: str) -> list[str]:
+    course, r, here, half = values
+
+    def marked(value: float) -> str:
+        # NaN is in no band
+        return number(value, ".4f", lang) + ("" if abs(value - r) <= half else " !")
+
+    cells = [marked(course), number(r, ".4f", lang)]
+    if section.has_losses:
+        cells += (
             ["", "", ""]
             if here is None
             else [marked(here), _difference(here - r, 4, lang), _difference(here - course, 4, lang)]
         )
     band = f"{number(r - half, '.4f', lang)} … {number(r + half, '.4f', lang)}"
-    return [*row, _difference(course - r, 4, lang), band]
+    return [*cells, _difference(course - r, 4, lang), band]
 
 
 def _perplexity_row(section: Section, key: tuple[int, str], lang: str) -> list[str]:

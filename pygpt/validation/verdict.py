@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pygpt.validation.attempt import Attempt
-from pygpt.validation.course import KEYS, Exercise
+from pygpt.validation.course import KEYS, Exercise, epochs_with_a_gap
 
 # What R's code prints (`round(loss, 4)`): from this many decimals on, numbers count as identical to N digits.
 LEAST_DIGITS = 4
@@ -44,6 +44,7 @@ class Verdict:
         pairs: (epoch, part) of each compared loss.
         same_weights: whether the weights are R's by their SHA-256; None where there are none to tell.
         outside: the (epoch, part) whose loss lies outside the band around R's.
+        gaps_outside: the epochs whose gap between validation and train loss lies outside its band.
         good: identical or identical to N digits where that is due, else inside the band everywhere.
     """
 
@@ -52,7 +53,13 @@ class Verdict:
     pairs: tuple[tuple[int, str], ...]
     same_weights: bool | None
     outside: tuple[tuple[int, str], ...]
+    gaps_outside: tuple[int, ...]
     good: bool
+
+    @property
+    def in_band(self) -> bool:
+        """Whether all that was compared lies inside its band."""
+        return bool(self.pairs) and not self.outside and not self.gaps_outside
 
     @property
     def kind(self) -> str:
@@ -107,12 +114,13 @@ def judge(exercise: Exercise, attempt: Attempt) -> Verdict:
         losses = compare([attempt.losses[key] for key in pairs], there, attempt.decimals)
     same = None if attempt.weights_sha256 is None else attempt.weights_sha256 == exercise.recorded.weights_sha256
     outside = tuple(key for key in pairs if not exercise.inside(key, attempt.losses[key]))
-    verdict = Verdict(steps, losses, pairs, same, outside, good=False)
+    gaps = tuple(e for e in epochs_with_a_gap(attempt.losses) if not exercise.gap_inside(e, attempt.losses))
+    verdict = Verdict(steps, losses, pairs, same, outside, gaps, good=False)
     good = verdict.kind == "identical"
     if attempt.due != "identical":
         good |= verdict.kind == "digits"
     if attempt.due == "band":
-        good |= bool(pairs) and not outside
+        good |= verdict.in_band
     return dataclasses.replace(verdict, good=good)
 
 

@@ -58,7 +58,19 @@ def test_the_band_by_hand() -> None:
     # three seeds 1 apart: s = 1, and Student's 99% point for 2 degrees of freedom is 9.925
     assert exercise.half_width("train") == pytest.approx(9.925 * math.sqrt(2), rel=1e-4)
     assert exercise.half_width("valid") == pytest.approx(2 * 9.925 * math.sqrt(2), rel=1e-4)
+    # valid - train is 1, 2, 3
+    assert exercise.half_width("gap") == pytest.approx(9.925 * math.sqrt(2), rel=1e-4)
     r = exercise.recorded.losses[2, "train"]
     assert exercise.inside((2, "train"), r + 14.0)
     assert not exercise.inside((2, "train"), r + 14.1)
     assert not exercise.inside((2, "train"), math.nan)
+    losses = dict(exercise.recorded.losses)
+    for change, inside in ((14.0, True), (-14.0, True), (14.1, False), (math.nan, False)):
+        losses[2, "valid"] = exercise.recorded.losses[2, "valid"] + change
+        assert exercise.gap_inside(2, losses) is inside
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_published_gaps_lie_in_the_band(model: str) -> None:
+    exercise = exercises()[model]
+    assert all(exercise.gap_inside(epoch, exercise.published.losses) for epoch in (1, 2, 3))

@@ -1,13 +1,14 @@
 """What `validate` says of the course and of R, on which page, in which language."""
 
 import json
+import math
 import re
 from pathlib import Path
 
 import pytest
 
 from pygpt.corpus import Corpus
-from pygpt.validation import figure, report
+from pygpt.validation import figure, gather, report
 from pygpt.validation.course import exercises
 from tests.validation.helpers import Cli, a_run
 
@@ -75,11 +76,42 @@ def test_portuguese_writes_numbers_with_its_marks(cli: Cli, tmp_path: Path) -> N
 def test_the_ticks_of_the_figure_are_in_the_language(lang: str, mark: str) -> None:
     drawn = figure._draw(report.build([], ["gpt"], None, same_kernels=False), lang)
     drawn.canvas.draw()
-    loss, _, steps = drawn.axes
+    loss, _, gap = drawn.axes
     labels = [label.get_text() for label in loss.get_yticklabels()]
     assert f"1{mark}60" in labels
     assert all(re.fullmatch(rf"\d{mark}\d+", label) for label in labels)
-    assert {"3000", "6000"} <= {label.get_text() for label in steps.get_xticklabels()}
+    assert f"0{mark}20" in {label.get_text() for label in gap.get_yticklabels()}
+
+
+@pytest.mark.parametrize("model", ["gpt", "gpt_noattn"])
+def test_the_band_is_drawn(model: str) -> None:
+    exercise = exercises()[model]
+    r = exercise.recorded.losses
+    loss, perplexity, gap = figure._draw(report.build([], [model], None, same_kernels=False), "en").axes
+    for axes, of_loss in ((loss, float), (perplexity, math.exp)):
+        for band, part in zip(axes.collections, ("train", "valid"), strict=True):
+            (corners,) = (path.vertices for path in band.get_paths())
+            for epoch in (1, 2, 3):
+                drawn = [y for x, y in corners if x == epoch]
+                half = exercise.half_width(part)
+                assert min(drawn) == pytest.approx(of_loss(r[epoch, part] - half))
+                assert max(drawn) == pytest.approx(of_loss(r[epoch, part] + half))
+    (band,) = gap.collections
+    (corners,) = (path.vertices for path in band.get_paths())
+    middle = r[2, "valid"] - r[2, "train"]
+    assert max(y for x, y in corners if x == 2) == pytest.approx(middle + exercise.half_width("gap"))
+
+
+@pytest.mark.usefixtures("same", "no_corpus")
+def test_steps_are_drawn_where_a_run_has_them(tmp_path: Path) -> None:
+    attempts = [gather.from_run(a_run(tmp_path / "run"), same=True)]
+    drawn = figure._draw(report.build(attempts, list(exercises()), None, same_kernels=True), "en")
+    assert len(drawn.axes) == 8
+    of_gpt, of_noattn = drawn.axes[3], drawn.axes[7]
+    drawn.canvas.draw()
+    assert {"3000", "6000"} <= {label.get_text() for label in of_gpt.get_xticklabels()}
+    assert len(of_gpt.lines) == 2
+    assert not of_noattn.axison
 
 
 @pytest.mark.usefixtures("no_corpus")

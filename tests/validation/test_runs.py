@@ -107,7 +107,7 @@ def test_a_diverged_run_is_not_good(cli: Cli, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"epochs": 2}, ["has trained 2 of the course's 3 epochs", "train --resume --epochs 3"]),
+        ({"epochs": 0, "seed": 7}, ["has trained no epoch yet", "train --resume"]),
         ({"epochs": 3, "sha256": "0" * 64}, ["another text than the course's"]),
         ({"shape": {"n_embd": 64}, "lr": 0.01}, ["n_embd is 64, not 128", "lr is 0.01, not 0.001"]),
     ],
@@ -122,11 +122,28 @@ def test_runs_that_cannot_be_read(cli: Cli, tmp_path: Path) -> None:
     refused(cli("validate", "run", tmp_path), "holds no run")
     run = a_run(tmp_path / "run")
     refused(cli("validate", "run", run, run), "are both gpt models")
-    history = (run / "history.csv").read_text()
-    (run / "history.csv").write_text(history + "4,1.4,1.7,4.06,5.47\n")
-    refused(cli("validate", "run", run), "has trained 4 epochs, the course 3")
-    (run / "history.csv").write_text(history)
     (run / "steps.csv").write_text("step,loss\n1,4.31018066\n")
     refused(cli("validate", "run", run), "steps.csv has 1 steps; 3 epochs of the course's text are 14115")
     (run / "steps.csv").write_text("step,loss\n1,what\n")
     refused(cli("validate", "run", run), "steps.csv is damaged", "line 2")
+
+
+@pytest.mark.usefixtures("same", "no_corpus")
+@pytest.mark.parametrize("epochs", [0, 1, 2, 4])
+def test_a_run_is_judged_as_far_as_it_went(cli: Cli, tmp_path: Path, epochs: int) -> None:
+    recorded = exercises()["gpt"].recorded
+    steps = [*recorded.steps[: 4705 * epochs + 100], *[1.4] * (4705 * (epochs - 3))]
+    run = a_run(tmp_path / "run", steps=steps, epochs=min(epochs, 3))
+    if epochs == 4:
+        with (run / "history.csv").open("a") as file:
+            file.write("4,1.4,1.7,4.06,5.47\n")
+    done = cli("validate", "run", run, "--json", tmp_path / "r.json")
+    output = " ".join(done.output.split())
+    assert done.exit_code == 0, output
+    judged = f", losses of epochs: {2 * min(epochs, 3)}" if epochs else ""
+    assert f"identical (steps: {min(len(steps), 14_115)}{judged}; every" in output
+    assert ("Epochs after 3 are not judged" in output) is (epochs == 4)
+    for epoch in (1, 2, 3):
+        assert (f"epoch {epoch}" in output.partition("Not judged")[2].partition(".")[0]) is (epoch > epochs)
+    (exercise,) = json.loads((tmp_path / "r.json").read_text())["exercises"]
+    assert exercise["verdict"]["same_weights"] is None  # they are not those of three epochs

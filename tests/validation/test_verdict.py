@@ -58,10 +58,38 @@ def test_a_draw_inside_the_band_is_good_and_one_outside_is_not(model: str) -> No
     exercise = exercises()[model]
     for share, good in ((0.9, True), (-0.9, True), (1.1, False)):
         losses = dict(exercise.recorded.losses)
-        losses[3, "valid"] += share * exercise.half_width("valid")
+        for part in ("train", "valid"):  # together, as seeds move them
+            losses[3, part] += share * min(map(exercise.half_width, ("train", "valid")))
         verdict = judge(exercise, Attempt("x", model, "band", losses))
         assert (verdict.good, verdict.kind) == (good, "differs")
-        assert verdict.outside == (() if good else ((3, "valid"),))
+        assert verdict.outside == (() if good else ((3, "train"),))
+        assert verdict.gaps_outside == ()
+
+
+@pytest.mark.parametrize(("share", "good"), [(0.9, True), (1.1, False), (-1.1, False)])
+def test_losses_that_part_are_not_good_though_each_is_in_its_band(share: float, good: bool) -> None:
+    exercise = exercises()["gpt"]
+    losses = {
+        (epoch, part): loss + (share / 2 if part == "valid" else -share / 2) * exercise.half_width("gap")
+        for (epoch, part), loss in exercise.recorded.losses.items()
+    }
+    verdict = judge(exercise, Attempt("x", "gpt", "band", losses))
+    assert verdict.outside == ()
+    assert (verdict.good, verdict.gaps_outside) == (good, () if good else (1, 2, 3))
+
+
+def test_the_issues_file_is_not_good() -> None:
+    # each of the six inside its band (0.0496 and 0.0617): train losses 0.045 too low, validation losses 0.05 too high
+    off = {"train": -0.045, "valid": 0.05}
+    losses = {key: loss + off[key[1]] for key, loss in exercises()["gpt"].recorded.losses.items()}
+    verdict = judge(exercises()["gpt"], Attempt("x", "gpt", "band", losses))
+    assert (verdict.outside, verdict.gaps_outside, verdict.good) == ((), (1, 2, 3), False)
+
+
+def test_one_loss_of_an_epoch_has_no_gap() -> None:
+    loss = exercises()["gpt"].recorded.losses[3, "valid"] + 0.01
+    verdict = judge(exercises()["gpt"], Attempt("x", "gpt", "band", {(3, "valid"): loss}))
+    assert (verdict.good, verdict.gaps_outside) == (True, ())
 
 
 def test_losses_of_the_other_exercise_are_never_good() -> None:

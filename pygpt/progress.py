@@ -18,10 +18,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from pygpt import checkpoints, figures, losses, runs
 from pygpt.determinism import reproducible
 from pygpt.errors import PygptError
+from pygpt.exactness import Exactness
 from pygpt.runs import Training
 from pygpt.training import Epoch, Step, Validated
 
-_HEADER = "epoch  train loss  valid loss  train ppl  valid ppl   (nats a character; ppl = exp(loss))"
+_HEADER = "epoch  train loss  valid loss  train ppl  valid ppl   (nats a character; ppl = exp(loss))\n"
 
 
 class _Stop:
@@ -71,8 +72,6 @@ def train(folder: Path, given: dict[str, Any], resume: bool, quiet: bool) -> Tra
 def _watch(ready: Training, quiet: bool) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True, quiet=quiet)
     console.print(_plan(ready))
-    if not ready.finished:
-        console.print(_HEADER)
     with _interruptible() as stop, _bars(console) as bars:
         _follow(ready, stop, bars)
     if ready.finished:
@@ -100,8 +99,11 @@ def _follow(ready: Training, stop: _Stop, bars: Progress) -> None:
     steps = bars.add_task("train", total=total, completed=first, loss="")
     batches = -(-len(ready.valid) // ready.run.training.batch_size)
     validation = bars.add_task("valid", total=batches, loss="", visible=False)
+    header = _HEADER
     for event in runs.carry_on(ready, lambda: stop.asked):
         match event:
+            case Exactness():
+                bars.console.print(f"R's bits: {event}")
             case Step(step, epoch, loss):
                 speed = (step - first) / (time.monotonic() - began)
                 now = f"loss {loss:.4f}  {speed:.1f} steps/s"
@@ -112,19 +114,21 @@ def _follow(ready: Training, stop: _Stop, bars: Progress) -> None:
                 bars.update(validation, completed=batch, description=f"validate {epoch}", visible=True)
             case Epoch():
                 bars.update(validation, visible=False)
-                bars.console.print(_epoch_row(event))
+                bars.console.print(f"{header}{_epoch_row(event)}")
+                header = ""
 
 
 def _plan(ready: Training) -> str:
     run, state = ready.run, ready.state
     count = sum(p.numel() for p in state.model.parameters())
     s = run.training
+    threads = f"threads {s.threads}" + (f" (R's: {s.r_threads})" if s.engine == "r" else "")
     lines = [
         f"{run.model.model}: {count:,} parameters, vocabulary of {len(run.vocabulary)} (PAD included), "
         f"block of {run.model.block_size} characters",
         f"{s.corpus}: {len(ready.train):,} windows to train on, {len(ready.valid):,} to validate; "
         f"batches of {s.batch_size}",
-        f"{ready.total_steps:,} steps, seed {s.seed}, engine {s.engine} on {s.device}, threads {s.threads}, "
+        f"{ready.total_steps:,} steps, seed {s.seed}, engine {s.engine} on {s.device}, {threads}, "
         f"padding row {s.padding_row}",
     ]
     if state.step:

@@ -36,8 +36,8 @@ from pygpt.vocabulary import ORDERS, Vocabulary
 
 QUICK_STEPS = 200
 # Settings that make a run another draw of the course's, not another exercise.
-_FREE = ("seed", "engine", "vocabulary", "padding_row", "bf16", "compile", "threads", "device", "checkpoint_every",
-         "corpus", "epochs", "max_steps")  # fmt: skip
+_FREE = ("seed", "engine", "vocabulary", "padding_row", "bf16", "compile", "threads", "r_threads", "device",
+         "checkpoint_every", "corpus", "epochs", "max_steps")  # fmt: skip
 # What a vocabulary's order is told by: so many validation windows are enough.
 _ENOUGH_WINDOWS = 640
 
@@ -74,7 +74,7 @@ def from_run(folder: Path, same: bool) -> Attempt:
         steps=tuple(steps),
         weights_sha256=weights_sha256(network.state_dict()) if _is_recorded(run, same) else None,
         network=network,
-        text=sample(network, run.vocabulary),
+        text=sample(network, run.vocabulary, run.training.r_threads),
         facts=facts,
     )
 
@@ -89,10 +89,13 @@ def from_history(path: Path, model: ModelName) -> Attempt:
     return Attempt(str(path), model, "band", losses, decimals=decimals, facts={"decimals": decimals})
 
 
-def from_weights(path: Path, text: Corpus) -> Attempt:
+def from_weights(path: Path, text: Corpus, r_threads: int = 1) -> Attempt:
     """Weights that were trained in R, with R's keys, evaluated on the course's validation text.
 
     The vocabulary's order is not in the file: of R's two (`icu`, `c`) the one with the lower loss is taken.
+
+    Args:
+        r_threads: how many threads R's torch had; so many evaluate them.
 
     Raises:
         PygptError: not safetensors, or other keys or shapes than the course's models have.
@@ -104,7 +107,7 @@ def from_weights(path: Path, text: Corpus) -> Attempt:
     weights.load_state(network, tensors, path)
     network.eval()
     settings = TrainingSettings()
-    with reproducible():
+    with reproducible(r_threads):
         candidates = {order: Vocabulary.from_text(text.text, order) for order in ORDERS}
         windows = {order: course_windows(text, vocabulary)[1] for order, vocabulary in candidates.items()}
         order = min(
@@ -118,22 +121,26 @@ def from_weights(path: Path, text: Corpus) -> Attempt:
         losses={(EPOCHS, "valid"): loss},
         weights_sha256=weights_sha256(tensors),
         network=network,
-        text=sample(network, candidates[order]),
-        facts={"vocabulary": order},
+        text=sample(network, candidates[order], r_threads),
+        facts={"vocabulary": order, "r_threads": r_threads},
     )
 
 
-def first_steps(model: ModelName, text: Corpus, same: bool, on_step: Callable[[], object]) -> Attempt:
-    """Train the first 200 steps as the recording did: engine r, seed 42, one thread.
+def first_steps(
+    model: ModelName, text: Corpus, same: bool, on_step: Callable[[], object], threads: int, r_threads: int
+) -> Attempt:
+    """Train the first 200 steps as the recording did: engine r, seed 42.
 
     Args:
         on_step: called after each step.
+        threads: to compute on.
+        r_threads: whose bits are given; the recording's are those of one.
     """
     vocabulary = Vocabulary.from_text(text.text)
     windows = course_windows(text, vocabulary)
-    settings = TrainingSettings(max_steps=QUICK_STEPS)
+    settings = TrainingSettings(max_steps=QUICK_STEPS, threads=threads, r_threads=r_threads)
     losses = []
-    with reproducible():
+    with reproducible(threads):
         state = training.start(ModelSettings(model=model, vocab_size=len(vocabulary)), settings)
         for event in training.fit(state, *windows, settings):
             if isinstance(event, Step):
@@ -142,7 +149,7 @@ def first_steps(model: ModelName, text: Corpus, same: bool, on_step: Callable[[]
     return Attempt(
         name=f"train --quick, seed {RECORDED_SEED}",
         model=model,
-        due="identical" if same else "digits",
+        due="threads" if r_threads != 1 else "identical" if same else "digits",
         steps=tuple(losses),
         network=state.model.eval(),
         facts={"settings": dataclasses.asdict(settings), "provenance": _versions(text, windows)},
@@ -166,7 +173,7 @@ def weights_sha256(tensors: dict[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def sample(network: CharacterModel, vocabulary: Vocabulary) -> str | None:
+def sample(network: CharacterModel, vocabulary: Vocabulary, r_threads: int = 1) -> str | None:
     """What the model writes after the course's prompt, drawn as the recording was: 400 characters.
 
     None where the training has diverged: from weights that are not finite nothing can be drawn.
@@ -175,8 +182,9 @@ def sample(network: CharacterModel, vocabulary: Vocabulary) -> str | None:
         return None
     prompt = vocabulary.encode(PROMPT, say("the course's prompt")).tolist()
     with reproducible():
-        drawn = [row for (row,) in generate(network, prompt, TEXT_LENGTH, TEMPERATURE, (TEXT_SEED,))]
-    return vocabulary.decode(drawn)
+        drawn = generate(network, prompt, TEXT_LENGTH, TEMPERATURE, (TEXT_SEED,), r_threads=r_threads)
+        rows = [row for (row,) in drawn]
+    return vocabulary.decode(rows)
 
 
 def _check_course(run: RunFolder) -> None:
@@ -234,7 +242,7 @@ def _is_recorded(run: RunFolder, same: bool) -> bool:
     return (
         same
         and run.provenance.get("cpu_capability") == torch.backends.cpu.get_cpu_capability()
-        and (t.seed, t.engine, t.padding_row, t.threads, t.device) == (RECORDED_SEED, "r", "r", 1, "cpu")
+        and (t.seed, t.engine, t.padding_row, t.r_threads, t.device) == (RECORDED_SEED, "r", "r", 1, "cpu")
         and run.vocabulary.order == "icu"
     )
 

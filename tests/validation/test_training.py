@@ -10,6 +10,7 @@ import pytest
 from pygpt import runs, training
 from pygpt.checkpoints import RESUME, RunFolder
 from pygpt.corpus import Corpus
+from pygpt.determinism import ALL_CORES
 from pygpt.settings import ModelSettings, TrainingSettings
 from pygpt.validation import gather
 from tests.validation.helpers import Cli, a_run, refused
@@ -62,7 +63,7 @@ def test_whole_training_is_the_recordings(
     assert "everything is saved" in stopped.output
     (run,) = begun
     assert run.folder == tmp_path / "gpt"
-    assert run.training == TrainingSettings(threads=1)
+    assert run.training == TrainingSettings(threads=ALL_CORES)
     assert run.model == ModelSettings()
 
 

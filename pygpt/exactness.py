@@ -53,6 +53,11 @@ class Exactness:
         return f"exact on {self.threads} threads; {operations} on {self.r_threads}"
 
     @property
+    def facts(self) -> dict[str, Any]:
+        """For the provenance of what was trained."""
+        return {"exactness": str(self), "on_r_threads": self.names}
+
+    @property
     def names(self) -> list[str]:
         """The operations of `fallback` in words: `mm 4096x128 128x66`."""
         return sorted(" ".join([f.name(), *("x".join(map(str, s)) for s in shapes)]) for f, shapes in self.fallback)

@@ -106,7 +106,7 @@ def carry_on(ready: Training, stopped: Callable[[], bool] = lambda: False) -> It
     run, state, unsaved = ready.run, ready.state, list[tuple[int, float]]()
     for event in training.fit(state, ready.train, ready.valid, run.training):
         if isinstance(event, Exactness):
-            run.provenance.update(exactness=str(event), on_r_threads=event.names)
+            run.provenance.update(event.facts)
             checkpoints.store_settings(run)
         if isinstance(event, Step):
             unsaved.append((event.step, event.loss))

@@ -13,6 +13,7 @@ from pygpt.checkpoints import RunFolder
 from pygpt.corpus import SHAKESPEARE_SHA256, Corpus
 from pygpt.determinism import kernel_fingerprint, reproducible
 from pygpt.errors import PygptError
+from pygpt.exactness import Exactness
 from pygpt.generation import generate
 from pygpt.losses import STEPS, read_history, read_steps
 from pygpt.models import CharacterModel, build_model
@@ -139,10 +140,12 @@ def first_steps(
     vocabulary = Vocabulary.from_text(text.text)
     windows = course_windows(text, vocabulary)
     settings = TrainingSettings(max_steps=QUICK_STEPS, threads=threads, r_threads=r_threads)
-    losses = []
+    losses, provenance = [], _versions(text, windows)
     with reproducible(threads):
         state = training.start(ModelSettings(model=model, vocab_size=len(vocabulary)), settings)
         for event in training.fit(state, *windows, settings):
+            if isinstance(event, Exactness):
+                provenance |= event.facts
             if isinstance(event, Step):
                 losses.append(event.loss)
                 on_step()
@@ -152,7 +155,7 @@ def first_steps(
         due="threads" if r_threads != 1 else "identical" if same else "digits",
         steps=tuple(losses),
         network=state.model.eval(),
-        facts={"settings": dataclasses.asdict(settings), "provenance": _versions(text, windows)},
+        facts={"settings": dataclasses.asdict(settings), "provenance": provenance},
     )
 
 

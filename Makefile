@@ -3,6 +3,8 @@ VENV ?= .venv
 PYTHON ?= python3
 RUN = $(VENV)/bin/python cli.py
 DEMO = --corpus sample --share 1 --block-size 32 --n-embd 64 --epochs 1 --batch-size 32
+# Tests run side by side: threads of one that wait in a loop would take the cores from the others.
+FEW_THREADS = OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help demo test test-slow coverage lint docs bench clean
@@ -19,13 +21,13 @@ demo: $(VENV)/.installed ## train both models on the sample for about a minute, 
 	@echo "The figures: runs/demo/gpt/figure.png and runs/demo/gpt_noattn/figure.png"
 
 test: $(VENV)/.installed-dev $(VENV)/.installed-system ## all tests but the slow ones
-	$(VENV)/bin/python -m pytest -n 2 --dist worksteal
+	$(FEW_THREADS) $(VENV)/bin/python -m pytest -n 2 --dist worksteal
 
 test-slow: $(VENV)/.installed-dev $(VENV)/.installed-system ## the slow tests: hours, among them both exercises whole
-	$(VENV)/bin/python -m pytest -m slow
+	$(FEW_THREADS) $(VENV)/bin/python -m pytest -m slow
 
 coverage: $(VENV)/.installed-dev $(VENV)/.installed-system ## the tests again, and which lines and branches they reach
-	$(VENV)/bin/python -m pytest -n 2 --dist worksteal --cov --cov-report term --cov-report html
+	$(FEW_THREADS) $(VENV)/bin/python -m pytest -n 2 --dist worksteal --cov --cov-report term --cov-report html
 	@echo "Line by line: htmlcov/index.html"
 
 # The tools stand in .pre-commit-config.yaml and nowhere else; it finds them on the path.

@@ -101,6 +101,7 @@ def test_r_torch_records_the_model_asked_for_and_no_file_that_is_gone_is_named(
     script, *options = call.split()
     assert Path(script).name == "record.R"
     assert options[options.index("--model") + 1] == model
+    assert options[options.index("--threads") + 1] == "1"
     checks = json.loads((tmp_path / "r.json").read_text())["checks"]
     titles = [f"R torch, live: {name} {model}, R 4.2.2, torch 0.17.0" for name in RECORDED]
     assert [check["title"] for check in checks] == titles
@@ -126,8 +127,9 @@ def test_recorded(model: str) -> None:
 def test_r_torch_live(r_torch: RSession) -> None:
     """Forward, gradients, the stream run and generation, recorded now and compared: equal to the bit."""
     for model in ("gpt", "gpt_noattn"):
-        result = cli("parity", "compare", "--source", "torch", "--model", model)
-        assert result.exit_code == 0, result.output
+        for r_threads in (1, 4):
+            result = cli("parity", "compare", "--source", "torch", "--model", model, "--r-threads", r_threads)
+            assert result.exit_code == 0, result.output
 
 
 @pytest.mark.usefixtures("without_r")
@@ -143,6 +145,9 @@ def test_without_r_it_says_what_to_install(command: list[str]) -> None:
     [
         (["--source", "recorded", "--n-embd", "8"], "only --model can be chosen"),
         (["--source", "recorded", "--run", "x"], "only --model can be chosen"),
+        (["--source", "recorded", "--r-threads", "4"], "R on 1 thread"),
+        (["--source", "torch", "--r-threads", "0"], "r_threads = 0"),
+        (["--r-threads", "1025"], "r_threads = 1025"),
         (["--batch", "0"], "batch = 0"),
         (["--steps", "1"], "steps = 1"),
         (["--lr", "-1"], "lr = -1"),

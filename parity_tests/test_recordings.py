@@ -158,6 +158,26 @@ def test_what_cannot_be_checked_exits_with_2(metadata: dict[str, str | None], tm
     assert str(file) in result.stderr
 
 
+def test_a_recording_of_r_on_many_threads_is_repeated_so(tmp_path: Path) -> None:
+    held = read_recording(RECORDINGS / "tiny_gpt.safetensors").provenance
+    file = changed("tiny_gpt", tmp_path / "r.safetensors", provenance=json.dumps(held | {"threads": 5}))
+    report = check_recording(file)
+    assert report.title.endswith("5 threads")
+    assert report.facts["r_threads"] == 5
+    # what was recorded on one thread is not what five give, and R's number of threads can be told
+    first = report.comparison.first_divergence
+    assert (first is not None and first.name.startswith("grad.")) == report.facts["exact"]
+    told = CliRunner().invoke(main, ["parity", "check", str(file), "--r-threads", "1", "--threads", "2"])
+    assert told.exit_code == 0, told.output
+
+
+@pytest.mark.parametrize("threads", [0, 1025, "2", 1.5])
+def test_an_impossible_number_of_threads_is_refused(threads: object, tmp_path: Path) -> None:
+    file = changed("tiny_gpt", tmp_path / "r.safetensors", provenance=json.dumps({"threads": threads}))
+    with pytest.raises(PygptError, match=f"threads = {threads}: it must be a whole number from 1 to 1024"):
+        check_recording(file)
+
+
 def test_one_bad_file_does_not_hide_the_next(tmp_path: Path) -> None:
     good, missing = RECORDINGS / "tiny_gpt_noattn.safetensors", tmp_path / "nowhere"
     result = CliRunner().invoke(main, ["parity", "check", str(missing), str(good), "--json", str(tmp_path / "r.json")])

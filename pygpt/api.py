@@ -128,7 +128,8 @@ class Run:
             PygptError: as `generate`, before anything is drawn.
         """
         rows = self.vocabulary.encode(prompt, say("the prompt")).tolist()
-        return generation.generate(self.model, rows, tokens, temperature, seeds, top_k)
+        r_threads = self.training_settings.r_threads
+        return generation.generate(self.model, rows, tokens, temperature, seeds, top_k, r_threads)
 
     def attention(self, text: str) -> "AttentionView":
         """What the model attends to in the last block of `text`: weights (layer, head, query, key).

@@ -1,7 +1,7 @@
 """A run's folder: weights, settings, vocabulary, history, steps, and what resuming needs.
 
 weights.safetensors   the model, keys as in R
-settings.json         settings and where they came from: versions, seed, threads, SHA-256 of the corpus
+settings.json         settings and where they came from: versions, seed, threads and R's, SHA-256 of the corpus
 vocabulary.json       the characters in their order
 history.csv           luz's losses, an epoch a line
 steps.csv             the loss of every step
@@ -119,7 +119,7 @@ def open_run(folder: Path) -> RunFolder:
         )  # fmt: skip
     try:
         model = from_dict(ModelSettings, content["model"])
-        training = from_dict(TrainingSettings, content["training"])
+        training = from_dict(TrainingSettings, _with_r_threads(content["training"]))
         provenance = dict(content["provenance"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise PygptError("{path} is not a run's settings", path=path) from error
@@ -132,6 +132,11 @@ def open_run(folder: Path) -> RunFolder:
             file=folder / VOCABULARY, rows=len(vocabulary), path=path, size=model.vocab_size,
         )  # fmt: skip
     return RunFolder(folder, model, training, provenance, vocabulary)
+
+
+def _with_r_threads(training: dict[str, Any]) -> dict[str, Any]:
+    """A run of before R's threads were a setting has the bits of R on its own number of threads."""
+    return {"r_threads": training["threads"] or 1, **training} if training["engine"] == "r" else training
 
 
 def load_model(run: RunFolder) -> CharacterModel:

@@ -7,18 +7,27 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+ALL_CORES = torch.get_num_threads()
+"""torch's own choice when it was loaded: every core that this process may use, or what OMP_NUM_THREADS says."""
+
+
+@contextmanager
+def on_threads(threads: int) -> Iterator[None]:
+    """So many threads of torch for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
 
 @contextmanager
 def reproducible(threads: int = 1) -> Iterator[None]:
     """So many threads; afterwards the threads and the states of the global generators are as before."""
-    before = torch.get_num_threads()
     cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
-    with torch.random.fork_rng(devices=cuda):
-        torch.set_num_threads(threads)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
+    with torch.random.fork_rng(devices=cuda), on_threads(threads):
+        yield
 
 
 def kernel_fingerprint() -> str:

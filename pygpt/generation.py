@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pygpt.cached_forward import CachedForward
+from pygpt.determinism import on_threads
 from pygpt.errors import PygptError
 from pygpt.models import CharacterModel
 
@@ -26,6 +27,7 @@ def generate(
     temperature: float = 0.8,
     seeds: Sequence[int] = (123,),
     top_k: int | None = None,
+    r_threads: int = 1,
 ) -> Iterator[list[int]]:
     """Continue `prompt` once for each seed (`Generate_Text_Base` of exercise 2, after `torch_manual_seed(seed)`).
 
@@ -36,6 +38,7 @@ def generate(
         temperature: what the logits are divided by; 0 takes the likeliest token each time.
         seeds: one sample each.
         top_k: draw from the k likeliest tokens only. PAD can be drawn, as in R.
+        r_threads: how many threads R had; it can show in the last bits of logits, and so, once in a while, in a draw.
 
     Returns:
         One row of the vocabulary for each seed, `tokens` times, drawn as they are asked for.
@@ -44,7 +47,7 @@ def generate(
         PygptError: an empty prompt or a value that is not allowed, at once; logits that are not finite, when drawing.
     """
     _check(prompt, tokens, temperature, seeds, top_k)
-    return _generate(model, prompt, tokens, temperature, seeds, top_k)
+    return _generate(model, prompt, tokens, temperature, seeds, top_k, r_threads)
 
 
 def _generate(
@@ -54,13 +57,14 @@ def _generate(
     temperature: float,
     seeds: Sequence[int],
     top_k: int | None,
+    r_threads: int,
 ) -> Iterator[list[int]]:
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     ids = torch.tensor([list(prompt)] * len(generators))
     forward = CachedForward(model, len(generators))
     for _ in range(tokens):
         with torch.inference_mode():
-            drawn = _draw(model, forward(ids), ids, temperature, top_k, generators)
+            drawn = _draw(model, forward(ids), ids, temperature, top_k, generators, r_threads)
             ids = torch.cat([ids, drawn.unsqueeze(1)], dim=1)
         yield drawn.tolist()
 
@@ -72,26 +76,23 @@ def _draw(
     temperature: float,
     top_k: int | None,
     generators: list[torch.Generator],
+    r_threads: int,
 ) -> Tensor:
     if not torch.isfinite(logits).all():
         raise PygptError("the model's logits are not finite: its training has diverged, nothing can be drawn")
     noise = None if temperature == 0 else torch.cat([_exponential(logits, g) for g in generators])
     drawn, sure = _choose(logits, noise, temperature, top_k)
     for i in torch.nonzero(~sure).flatten().tolist():
-        exact = _as_r(model, ids[i : i + 1])
+        exact = _as_r(model, ids[i : i + 1], r_threads)
         drawn[i] = _choose(exact, None if noise is None else noise[i : i + 1], temperature, top_k)[0]
     return drawn
 
 
-def _as_r(model: CharacterModel, ids: Tensor) -> Tensor:
-    """Logits (1, vocab_size) of one sequence, with one thread: another batch or more threads may round otherwise."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+def _as_r(model: CharacterModel, ids: Tensor, r_threads: int) -> Tensor:
+    """Logits (1, vocab_size) of one sequence, on R's threads: another batch or other threads may round otherwise."""
+    with on_threads(r_threads):
         logits: Tensor = model(ids[:, -model.settings.block_size :])[:, -1]
         return logits
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _exponential(logits: Tensor, generator: torch.Generator) -> Tensor:

@@ -41,9 +41,9 @@ class CharacterModel(nn.Module):
             self.MH = nn.ModuleList(
                 nn.MultiheadAttention(n_embd, settings.n_head, dropout=settings.dropout) for _ in blocks
             )
-            self.scale1 = nn.ModuleList(nn.LayerNorm(n_embd) for _ in blocks)
-        self.scale2 = nn.ModuleList(nn.LayerNorm(n_embd) for _ in blocks)
-        self.scale3 = nn.LayerNorm(n_embd)
+            self.scale1 = nn.ModuleList(r_semantics.LayerNorm(n_embd) for _ in blocks)
+        self.scale2 = nn.ModuleList(r_semantics.LayerNorm(n_embd) for _ in blocks)
+        self.scale3 = r_semantics.LayerNorm(n_embd)
         self.FFN = nn.ModuleList(_feed_forward(n_embd, settings.dropout) for _ in blocks)
         self.ln_f = nn.Linear(n_embd, settings.vocab_size, bias=False)
         self.drop0 = nn.Dropout(settings.dropout)

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from pygpt import checkpoints, figures, losses, runs
 from pygpt.determinism import reproducible
 from pygpt.errors import PygptError
+from pygpt.exactness import Exactness
 from pygpt.runs import Training
 from pygpt.training import Epoch, Step, Validated
 
@@ -106,6 +107,8 @@ def _follow(ready: Training, stop: _Stop, bars: Progress) -> None:
     every, rows = _round_up((total - first) / _LINES), 0
     for event in runs.carry_on(ready, lambda: stop.asked):
         match event:
+            case Exactness():
+                bars.console.print(f"R's bits: {event}")
             case Step(step, epoch, loss):
                 speed = (step - first) / (time.monotonic() - began)
                 now = f"loss {loss:.4f}  {speed:.1f} steps/s"
@@ -142,12 +145,13 @@ def _plan(ready: Training) -> str:
     run, state = ready.run, ready.state
     count = sum(p.numel() for p in state.model.parameters())
     s = run.training
+    threads = f"threads {s.threads}" + (f" (R's: {s.r_threads})" if s.engine == "r" else "")
     lines = [
         f"{run.model.model}: {count:,} parameters, vocabulary of {len(run.vocabulary)} (PAD included), "
         f"block of {run.model.block_size} characters",
         f"{100 * s.share:.4g}% of {s.corpus} (--share): {len(ready.train):,} windows to train on, "
         f"{len(ready.valid):,} to validate; batches of {s.batch_size}",
-        f"{ready.total_steps:,} steps, seed {s.seed}, engine {s.engine} on {s.device}, threads {s.threads}, "
+        f"{ready.total_steps:,} steps, seed {s.seed}, engine {s.engine} on {s.device}, {threads}, "
         f"padding row {s.padding_row}",
     ]
     lines += [f"note on the text: {remark}" for remark in ready.remarks]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pygpt.determinism import on_threads
 from pygpt.settings import PaddingRow
 
 # Row of the embedding that gets no gradient. R's is a slip: nn_embedding(padding_idx = 1) zeroes R row 1 (PAD), but
@@ -32,6 +33,66 @@ def embedding(rows: Tensor, weight: Tensor, padding_row: PaddingRow) -> Tensor:
     """
     vectors: Tensor = functional.embedding(rows, weight, padding_idx=ROW_WITHOUT_GRADIENT[padding_row])
     return vectors
+
+
+class LayerNorm(nn.LayerNorm):
+    """`nn_layer_norm`, whose gradient is that of so many threads of R, on any number of threads here.
+
+    With `r_threads` None it is PyTorch's own, which is R's on as many threads as R had.
+    """
+
+    r_threads: int | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalize the last dimension of `x`, whatever the others are."""
+        if self.r_threads is None or not torch.is_grad_enabled():
+            return super().forward(x)
+        normed: Tensor = _LayerNorm.apply(x, self.weight, self.bias, self.eps, self.r_threads)  # type: ignore[no-untyped-call]
+        return normed
+
+
+class _LayerNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, r_threads: int) -> Tensor:
+        normed, mean, rstd = torch.native_layer_norm(x, x.shape[-1:], weight, bias, eps)
+        ctx.save_for_backward(x, mean, rstd, weight, bias)
+        ctx.r_threads = r_threads
+        return normed
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        saved: tuple[Tensor, Tensor, Tensor, Tensor, Tensor] = ctx.saved_tensors
+        return *layer_norm_backward(gradient, *saved, ctx.r_threads), None, None
+
+
+def layer_norm_backward(
+    gradient: Tensor, x: Tensor, mean: Tensor, rstd: Tensor, weight: Tensor, bias: Tensor, r_threads: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of LayerNorm's input, weight and bias as `r_threads` threads of R compute them.
+
+    libtorch gives each of N threads ceil(rows / N) rows of the sum that is the gradient of weight and bias, and adds
+    the threads' sums in their order. So N shows in the bits of these two (not in those of the input's gradient).
+    Recorded: threads/stream_gpt_*, R on 2, 4 and 8 threads: their losses part from one thread's at steps 8, 14 and 4.
+
+    Args:
+        gradient: of the output, (..., n_embd), as is `x`.
+        mean: of each row, (..., 1).
+        rstd: 1 / standard deviation of each row, (..., 1).
+
+    Returns:
+        (..., n_embd), (n_embd,), (n_embd,)
+    """
+    backward, shape = torch.ops.aten.native_layer_norm_backward, x.shape[-1:]
+    of_x = backward(gradient, x, shape, mean, rstd, weight, bias, [True, False, False])[0]
+    rows = x.numel() // shape.numel()
+    size = -(-rows // r_threads)
+    parts = zip(*(torch.split(t.reshape(rows, -1), size) for t in (gradient, x, mean, rstd)), strict=True)
+    with on_threads(1):
+        sums = [backward(g, x, shape, m, r, weight, bias, [False, True, True])[1:] for g, x, m, r in parts]
+    of_weight, of_bias = sums[0]
+    for part in sums[1:]:
+        of_weight, of_bias = of_weight + part[0], of_bias + part[1]
+    return of_x, of_weight, of_bias
 
 
 def parameters(module: nn.Module) -> list[nn.Parameter]:

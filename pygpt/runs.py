@@ -1,7 +1,7 @@
 """A run from its settings to its end: begun or resumed, trained, saved. It knows no terminal."""
 
 import dataclasses
-import os
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,9 @@ from torch import Tensor
 from pygpt import checkpoints, training
 from pygpt.checkpoints import RunFolder
 from pygpt.corpus import NAMES, SHAKESPEARE_SHA256, Corpus, read_corpus, split, windows
+from pygpt.determinism import ALL_CORES
 from pygpt.errors import PygptError
+from pygpt.exactness import Exactness
 from pygpt.output.messages import Listed, say
 from pygpt.settings import ModelSettings, TrainingSettings, check_names, from_dict, split_settings
 from pygpt.text_remarks import remarks
@@ -21,7 +23,7 @@ from pygpt.training import Epoch, Event, Step, TrainingState
 from pygpt.vocabulary import ORDERS, Vocabulary
 
 # Settings that a resumed run may change and still keep its bits: how far to go, how often to save, and where the
-# text lies (its SHA-256 must be the same).
+# text lies (its SHA-256 must be the same). Engine r also lets the threads change.
 FREE_ON_RESUME = ("epochs", "max_steps", "checkpoint_every", "corpus")
 
 
@@ -68,6 +70,7 @@ def begin(folder: Path, given: dict[str, Any]) -> Training:
     settings = _settled(from_dict(TrainingSettings, for_training))
     from_dict(ModelSettings, for_model)  # says what is wrong before a long text is read
     _check_device(settings.device)
+    _check_threads(settings)
     checkpoints.refuse_to_overwrite(folder)
     corpus = read_corpus(settings.corpus)
     if "share" not in given and _is_own(corpus):
@@ -112,6 +115,9 @@ def carry_on(ready: Training, stopped: Callable[[], bool] = lambda: False) -> It
     """
     run, state, unsaved = ready.run, ready.state, list[tuple[int, float]]()
     for event in training.fit(state, ready.train, ready.valid, run.training):
+        if isinstance(event, Exactness):
+            run.provenance.update(event.facts)
+            checkpoints.store_settings(run)
         if isinstance(event, Step):
             unsaved.append((event.step, event.loss))
         if isinstance(event, Epoch) or (isinstance(event, Step) and event.step % run.training.checkpoint_every == 0):
@@ -130,9 +136,13 @@ def _is_own(corpus: Corpus) -> bool:
 
 def _settled(settings: TrainingSettings) -> TrainingSettings:
     """With the number of threads that will be taken, and paths that hold from any folder."""
-    threads = settings.threads or (1 if settings.engine == "r" else os.cpu_count() or 1)
     vocabulary = settings.vocabulary if settings.vocabulary in ORDERS else str(Path(settings.vocabulary).absolute())
-    return dataclasses.replace(settings, threads=threads, corpus=_anywhere(settings.corpus), vocabulary=vocabulary)
+    return dataclasses.replace(
+        settings,
+        threads=settings.threads or ALL_CORES,
+        corpus=_anywhere(settings.corpus),
+        vocabulary=vocabulary,
+    )
 
 
 def _anywhere(corpus: str) -> str:
@@ -142,11 +152,12 @@ def _anywhere(corpus: str) -> str:
 def _changed(run: RunFolder, given: dict[str, Any]) -> RunFolder:
     given = given | ({"corpus": _anywhere(given["corpus"])} if isinstance(given.get("corpus"), str) else {})
     held = dataclasses.asdict(run.model) | dataclasses.asdict(run.training)
+    free_names = (*FREE_ON_RESUME, *(["threads"] if run.training.engine == "r" else []))
     check_names(given)
     differ = [
         say("{name} is {there} there, {here} here", name=name, there=str(held[name]), here=str(value))
         for name, value in given.items()
-        if name not in FREE_ON_RESUME and value != held[name]
+        if name not in free_names and value != held[name]
     ]
     if differ:
         raise PygptError(
@@ -154,9 +165,10 @@ def _changed(run: RunFolder, given: dict[str, Any]) -> RunFolder:
             "A resumed run keeps its own (leave them out), or begin another with --out.",
             folder=run.folder, differences=Listed(differ),
         )  # fmt: skip
-    free = {name: value for name, value in given.items() if name in FREE_ON_RESUME}
+    free = {name: value for name, value in given.items() if name in free_names}
     settings = from_dict(TrainingSettings, dataclasses.asdict(run.training) | free)
     _check_device(settings.device)
+    _check_threads(settings)
     return dataclasses.replace(run, training=settings)
 
 
@@ -200,3 +212,19 @@ def _check_device(name: str) -> None:
             "device = {name} cannot be used here ({why}). Use cpu.",
             name=repr(name), why=str(error).splitlines()[0],
         ) from error  # fmt: skip
+
+
+def _check_threads(settings: TrainingSettings) -> None:
+    """Where the system has not so many threads left, torch would end the process without a word of ours."""
+    most, done, started = max(settings.threads or 1, settings.r_threads), threading.Event(), []
+    try:
+        for _ in range(most - 1):
+            started.append(threading.Thread(target=done.wait))
+            started[-1].start()
+    except RuntimeError as error:
+        raise PygptError(
+            "{n} threads cannot be had here: the system allows {allowed} more. Take fewer.",
+            n=most, allowed=len(started) - 1,
+        ) from error  # fmt: skip
+    finally:
+        done.set()

@@ -32,6 +32,8 @@ OTHER_NAMES = {r: own for own, r in R_NAMES.items() if own != "vocab_size"} | {
 
 
 _MOST = 1 << 31
+MOST_THREADS = 1024
+_TO_MOST_THREADS = say("a whole number from 1 to 1024")
 _FROM_1 = say("a whole number from 1 to 2^31 - 1")
 
 
@@ -98,7 +100,8 @@ class TrainingSettings:
     padding_row: PaddingRow = _setting("r", "Embedding row without gradient: R's (row 1) or corrected (row 0, PAD).")
     bf16: bool = _setting(False, "Engine fast: bfloat16 autocast.")
     compile: bool = _setting(False, "Engine fast: torch.compile (needs a C++ compiler).")
-    threads: int | None = _setting(None, "Threads of torch. [default: 1 for engine r, else all cores]")
+    threads: int | None = _setting(None, "Threads to compute on; they change no bit of engine r. [default: all cores]")
+    r_threads: int = _setting(1, "Engine r: how many threads R's torch had, whose bits are given.")
     device: str = _setting("cpu", "Where to train: cpu, cuda, cuda:1, mps.")
     checkpoint_every: int = _setting(500, "Steps between two checkpoints.")
 
@@ -106,9 +109,10 @@ class TrainingSettings:
         _check_types(self)
         for name in ("batch_size", "epochs", "checkpoint_every"):
             _require(1 <= getattr(self, name) < _MOST, name, getattr(self, name), _FROM_1)
-        for name in ("max_steps", "threads"):
+        _require(self.max_steps is None or 1 <= self.max_steps < _MOST, "max_steps", self.max_steps, _FROM_1)
+        for name in ("threads", "r_threads"):
             value = getattr(self, name)
-            _require(value is None or 1 <= value < _MOST, name, value, _FROM_1)
+            _require(value is None or 1 <= value <= MOST_THREADS, name, value, _TO_MOST_THREADS)
         for name in ("lr", "max_norm"):
             value = getattr(self, name)
             _require(value > 0 and math.isfinite(value), name, value, say("above 0 and finite"))
@@ -118,6 +122,12 @@ class TrainingSettings:
         if self.engine == "r" and (self.bf16 or self.compile):
             raise PygptError(
                 "bf16 and compile belong to engine fast: engine r keeps R's arithmetic. Add engine = fast."
+            )
+        if self.engine == "fast" and self.r_threads != 1:
+            raise PygptError(
+                "r_threads = {value} belongs to engine r: engine fast has not R's bits on any number of threads. "
+                "Leave it out, or take engine = r.",
+                value=self.r_threads,
             )
 
 

@@ -1,6 +1,9 @@
 """The luz loop: epochs, steps, validation, history. It reports events and knows no terminal and no files."""
 
+import copy
+import math
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import torch
@@ -8,6 +11,7 @@ from torch import Tensor
 
 from pygpt import r_semantics
 from pygpt.corpus import batches
+from pygpt.exactness import Exactness, Rehearsal
 from pygpt.models import CharacterModel, build_model, cross_entropy
 from pygpt.settings import ModelSettings, TrainingSettings
 
@@ -38,7 +42,7 @@ class Epoch:
     valid: float
 
 
-Event = Step | Validated | Epoch
+Event = Exactness | Step | Validated | Epoch
 LossOf = Callable[[Tensor, Tensor], Tensor]
 """The loss of a batch (x, y), a scalar with its graph."""
 
@@ -79,10 +83,17 @@ def fit(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSe
         train: windows (n, block_size + 1) to train on, as `corpus.windows` gives them.
         valid: windows to validate on.
 
+    Engine r computes on torch's present number of threads, with the bits of R on `settings.r_threads`.
+
     Yields:
-        Step after each step; Validated and, at the end, Epoch in each validation.
+        Exactness first, where these two numbers differ; Step after each step; Validated and, at the end, Epoch in each
+        validation.
     """
-    loss_of = _loss_of(state.model, settings)
+    exactness = _exactness(state, train, valid, settings)
+    exactness.prepare(state.model)
+    if exactness.threads != exactness.r_threads:
+        yield exactness
+    loss_of = _within(exactness.forward, _loss_of(state.model, settings))
     parameters = r_semantics.parameters(state.model)
     clip = r_semantics.clip_grad_norm if settings.engine == "r" else _clip_fast
     while state.epoch < settings.epochs:
@@ -91,7 +102,8 @@ def fit(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSe
         for x, y in batches(train, settings.batch_size, settings.device, order, state.step_in_epoch):
             if settings.max_steps is not None and state.step >= settings.max_steps:
                 return
-            loss = training_step(loss_of, state.optimizer, parameters, x, y, settings.max_norm, clip)
+            with exactness.step():
+                loss = training_step(loss_of, state.optimizer, parameters, x, y, settings.max_norm, clip)
             state.step += 1
             state.step_in_epoch += 1
             state.mean_loss = r_semantics.running_mean(state.mean_loss, loss, state.step_in_epoch)
@@ -125,6 +137,45 @@ def training_step(
     clip(parameters, max_norm)
     optimizer.step()
     return loss.detach()
+
+
+def _exactness(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSettings) -> Exactness:
+    """How this training keeps R's bits: found by a rehearsal where threads are not R's, which leaves all as it was."""
+    threads, r_threads = torch.get_num_threads(), settings.r_threads
+    steps_left = 0 if state.epoch >= settings.epochs else (settings.max_steps or math.inf) - state.step
+    on_cpu = torch.device(settings.device).type == "cpu"
+    if settings.engine != "r" or not on_cpu or threads == r_threads or steps_left <= 0:
+        return Exactness(threads, threads)
+    Exactness(threads, threads).prepare(state.model)
+    model, optimizer = copy.deepcopy((state.model, state.optimizer))
+    parameters, rehearsal = r_semantics.parameters(model), Rehearsal(threads, r_threads)
+    loss_of = _within(rehearsal.forward, _loss_of(model, settings))
+    whole_epoch = steps_left >= -(-len(train) // settings.batch_size) - state.step_in_epoch
+    with torch.random.fork_rng(devices=()), rehearsal:
+        for x, y in _one_of_each_size(train, settings)[: None if whole_epoch else 1]:
+            rehearsal.begin()
+            training_step(loss_of, optimizer, parameters, x, y, settings.max_norm)
+        model.eval()
+        for x, y in _one_of_each_size(valid, settings) if whole_epoch else ():
+            rehearsal.begin()
+            with torch.no_grad():
+                loss_of(x, y)
+    return rehearsal.result()
+
+
+def _one_of_each_size(windows: Tensor, settings: TrainingSettings) -> list[tuple[Tensor, Tensor]]:
+    """A batch as large as an epoch's are, and one as large as its last where that is shorter."""
+    whole, n = settings.batch_size, len(windows)
+    sizes = sorted({min(whole, n), n % whole} - {0}, reverse=True)
+    return [batch for size in sizes for batch in batches(windows[:size], size, settings.device)]
+
+
+def _within(context: Callable[[], AbstractContextManager[object]], loss_of: LossOf) -> LossOf:
+    def loss(x: Tensor, y: Tensor) -> Tensor:
+        with context():
+            return loss_of(x, y)
+
+    return loss
 
 
 def _clip_fast(parameters: list[torch.nn.Parameter], max_norm: float) -> None:

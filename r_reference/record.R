@@ -1,5 +1,5 @@
 # Make the recordings anew from R torch: what R torch and luz compute, written down.
-# Rscript record.R --out DIR [--model NAME] [--corpus FILE] [--kernel-fingerprint TEXT]
+# Rscript record.R --out DIR [--model NAME] [--corpus FILE] [--threads N] [--kernel-fingerprint TEXT]
 # The synthetic ones take a minute or two; shakespeare_* (two whole trainings) take hours and are made,
 # with vocabulary.json, only where --corpus is given.
 
@@ -46,13 +46,14 @@ main <- function() {
     option("out", "DIR", "folder for the recordings", read_folder, required = TRUE),
     option("model", "NAME", "gpt or gpt_noattn; without it both", read_model),
     option("corpus", "FILE", "Shakespeare.txt; without it no shakespeare_* and no vocabulary.json", read_file_name),
+    option("threads", "N", "threads of torch", read_whole(1, 1024), 1L),
     option("kernel-fingerprint", "TEXT", "what PyTorch gave on this machine, see the recordings' README", read_text)))
   require_packages()
   # the vocabulary's order follows the locale, and the recordings' is ICU's
   if (!identical(sort(c(",", "-", "B", "a")), c("-", ",", "a", "B"))) {
     refuse("this R does not sort by ICU: it must be built with ICU and run with LC_ALL=C.UTF-8")
   }
-  torch::torch_set_num_threads(1)
+  torch::torch_set_num_threads(values$threads)
   dir.create(values$out, recursive = TRUE, showWarnings = FALSE)
   provenance <- make_provenance(values[["kernel-fingerprint"]])
   models <- recorded_models()

@@ -7,6 +7,7 @@ exercise_options <- function() {
        option("corpus", "FILE", "the text to learn from, Shakespeare.txt in the course", read_file_name,
               required = TRUE),
        option("epochs", "N", "epochs", read_whole(1, 1e6), 3L),
+       option("threads", "N", "threads of torch; their number shows in the last bits", read_whole(1, 1024), 1L),
        option("out", "DIR", "folder for the history, the weights, the figure and the text", read_folder,
               required = TRUE))
 }
@@ -33,7 +34,7 @@ run_exercise <- function(exercise) {
   }
   # the course's line; it seeds R's generator, from which nothing here draws
   set.seed(42)
-  torch::torch_set_num_threads(1)
+  torch::torch_set_num_threads(values$threads)
   dataloaders <- make_dataloaders(tokens$train, tokens$valid, config)
   model_setup <- set_up_model(exercise$generator(), config, length(vocab))
   store <- new.env()

@@ -100,3 +100,17 @@ def test_a_stop_at_the_last_step_is_the_end(tmp_path: Path) -> None:
     events = list(runs.carry_on(ready, stop_after(3)))
     assert len(events) == 3
     assert ready.finished
+
+
+def test_more_threads_than_the_system_gives_are_refused_by_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+
+    def start(thread: threading.Thread) -> None:
+        if len(started) == 5:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(PygptError, match="64 threads cannot be had here: the system allows 5 more"):
+        runs.begin(tmp_path / "run", {**TINY, "r_threads": 64})
+    assert not (tmp_path / "run").exists()

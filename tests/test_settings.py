@@ -49,7 +49,7 @@ def test_a_bad_model_setting_is_named(values: dict[str, object], words: str) -> 
 
 
 @pytest.mark.parametrize(
-    "name", ["lr", "max_norm", "share", "train_share", "batch_size", "epochs", "max_steps", "threads"]
+    "name", ["lr", "max_norm", "share", "train_share", "batch_size", "epochs", "max_steps", "threads", "r_threads"]
 )
 @pytest.mark.parametrize("value", [0, -1, math.nan, math.inf])
 def test_training_numbers_are_above_zero_and_finite(name: str, value: float) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pygpt.commands.language import Command, Group, lang_option
+from pygpt.commands.options import r_threads_option
 from pygpt.errors import PygptError
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def grade() -> None:
     is_flag=True,
     help="Grade without isolation. NOT protected: your files, the network, other processes, other submissions.",
 )
+@r_threads_option()
 @lang_option
 def run(
     submissions: tuple[Path, ...],
@@ -51,6 +53,7 @@ def run(
     gradescope: Path | None,
     prairielearn: Path | None,
     unsafe: bool,
+    r_threads: int | None,
     lang: str,
 ) -> None:
     """Grade ports: a file, a package folder, a notebook, a student's folder, or a class's folder.
@@ -70,7 +73,7 @@ def run(
     from pygpt.grading.rubric import read_rubric
     from pygpt.grading.submission import find
 
-    job = GradingJob(read_rubric(rubric_file), seed, lang, unsafe)
+    job = GradingJob(read_rubric(rubric_file), seed, lang, unsafe, r_threads or 1)
     _require_isolation(unsafe)
     files = [(gradescope, services.gradescope), (prairielearn, services.prairielearn)]
     for_service = any(file is not None for file, _ in files)

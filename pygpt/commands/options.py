@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from pygpt.commands.choice import Choice
-from pygpt.settings import Kind, ModelSettings, TrainingSettings, kinds, read_toml
+from pygpt.settings import MOST_THREADS, Kind, ModelSettings, TrainingSettings, kinds, read_toml
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -28,6 +28,21 @@ def settings_options(*names: str) -> Callable[[Command], Command]:
         )(command)
 
     return decorate
+
+
+def threads_option(command: Command) -> Command:
+    """Add `--threads`; without it None arrives."""
+    return click.option(
+        "--threads",
+        type=click.IntRange(1, MOST_THREADS),
+        help="Threads to compute a training on; they change no bit. [default: all cores]",
+    )(command)
+
+
+def r_threads_option(default: str = "1") -> Callable[[Command], Command]:
+    """Add `--r-threads`; without it None arrives, which stands for `default`."""
+    words = f"How many threads R's torch had. [default: {default}]"
+    return click.option("--r-threads", type=click.IntRange(1, MOST_THREADS), help=words)
 
 
 def given_settings(config: Path | None, options: dict[str, Any]) -> dict[str, Any]:

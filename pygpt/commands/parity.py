@@ -9,10 +9,10 @@ import click
 
 from pygpt.commands.choice import Choice
 from pygpt.commands.language import Command, Group, current, translated
-from pygpt.commands.options import given_settings, settings_options
+from pygpt.commands.options import given_settings, r_threads_option, settings_options, threads_option
 from pygpt.errors import PygptError
 from pygpt.output.messages import render
-from pygpt.settings import ModelName, ModelSettings, from_dict
+from pygpt.settings import ModelName, ModelSettings, TrainingSettings, from_dict
 
 if TYPE_CHECKING:
     from pygpt.parity.ladder import Task
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 _SHAPE = tuple(f.name for f in dataclasses.fields(ModelSettings))
-_TASK = ("padding_row", "lr", "max_norm", "seed")
+_TASK = ("padding_row", "lr", "max_norm", "seed", "r_threads")
 
 
 def _report_options(command: Decorated) -> Decorated:
@@ -38,8 +38,16 @@ def parity() -> None:
 
 @parity.command(cls=Command, epilog="Example: parity check parity_tests/recordings/tiny_gpt.safetensors")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@threads_option
+@r_threads_option("as each recording says")
 @_report_options
-def check(files: tuple[Path, ...], json_file: Path | None, html_file: Path | None) -> None:
+def check(
+    files: tuple[Path, ...],
+    threads: int | None,
+    r_threads: int | None,
+    json_file: Path | None,
+    html_file: Path | None,
+) -> None:
     """Repeat recordings of R and compare every quantity, in the order of computation.
 
     Exit code 0: all is within limits; 1: something is not; 2: a file could not be checked.
@@ -49,7 +57,7 @@ def check(files: tuple[Path, ...], json_file: Path | None, html_file: Path | Non
     reports, failed = [], {}
     for file in files:
         try:
-            reports.append(check_recording(file))
+            reports.append(check_recording(file, threads, r_threads))
         except PygptError as error:
             failed[str(file)] = error
     _show(reports, json_file, html_file, failed)
@@ -100,14 +108,16 @@ def compare(
         with oracle_session() as r:
             reports = [sources.compare_with_oracle(task, r)]
     else:
-        if folder or given.keys() - {"model"}:
+        if folder or given.keys() - {"model", "r_threads"}:
             raise PygptError(
                 "--source {source} compares at the recordings' own sizes and seeds: only --model can be chosen. "
                 "Other settings and --run go with --source oracle.",
                 source=source,
             )
         model: ModelName = given.get("model", "gpt")
-        reports = sources.compare_with_torch(model) if source == "torch" else sources.compare_with_recorded(model)
+        r_threads = TrainingSettings(r_threads=given.get("r_threads", 1)).r_threads
+        by_source = {"torch": sources.compare_with_torch, "recorded": sources.compare_with_recorded}
+        reports = by_source[source](model, r_threads)
     _show(reports, json_file, html_file)
 
 
@@ -122,11 +132,12 @@ def compare(
 @click.option(
     "--corpus", type=click.Path(path_type=Path), help="Shakespeare.txt: record the whole exercises, too (hours)."
 )
-def record(out: Path, corpus: Path | None) -> None:
+@r_threads_option()
+def record(out: Path, corpus: Path | None, r_threads: int | None) -> None:
     """Make the recordings anew from R torch, which must be installed (see: parity doctor)."""
     from pygpt.parity import recorder
 
-    recorder.record(out, corpus)
+    recorder.record(out, corpus, r_threads=r_threads or 1)
     click.echo(f"The recordings are in {out}")
 
 

@@ -9,6 +9,7 @@ import click
 
 from pygpt.commands.choice import Choice
 from pygpt.commands.language import Command, Group, current, lang_option
+from pygpt.commands.options import r_threads_option, threads_option
 from pygpt.commands.terminal import paragraph, table
 from pygpt.commands.train import INTERRUPTED
 from pygpt.errors import PygptError
@@ -111,23 +112,28 @@ def history(file: Path, model: ModelName) -> "Report":
 
 @validate.command(cls=Command, epilog="Example: validate weights weights.safetensors")
 @click.argument("file", type=_FILE)
+@r_threads_option()
 @_reports
-def weights(file: Path) -> "Report":
+def weights(file: Path, r_threads: int | None) -> "Report":
     """Judge weights that were trained in R. FILE is safetensors with R's keys.
 
     They are evaluated here on the course's validation text, as luz does it.
     """
     from pygpt.validation import workflow
 
-    return workflow.of_weights(file)
+    return workflow.of_weights(file, r_threads or 1)
 
 
 @validate.command(cls=Command, epilog="Example: validate train --quick --model gpt")
 @_one_model
 @click.option("--quick", is_flag=True, help="Train only the first 200 steps (about a minute); nothing is kept.")
 @click.option("--out", type=_FOLDER, help="Folder of the whole training. [default: runs/validate]")
+@threads_option
+@r_threads_option()
 @_reports
-def train(model: ModelName | None, quick: bool, out: Path | None) -> "Report":
+def train(
+    model: ModelName | None, quick: bool, out: Path | None, threads: int | None, r_threads: int | None
+) -> "Report":
     """Train here as R was recorded, and judge the result.
 
     Both models are trained whole, three epochs each. Ctrl-C saves; the same command goes on from there.
@@ -140,9 +146,9 @@ def train(model: ModelName | None, quick: bool, out: Path | None) -> "Report":
     models = _chosen(model)
     try:
         if not quick:
-            return workflow.of_training(models, out or Path("runs/validate"))
+            return workflow.of_training(models, out or Path("runs/validate"), threads, r_threads)
         with click.progressbar(length=gather.QUICK_STEPS * len(models), label=tell(current(), "steps")) as bar:
-            return workflow.of_first_steps(models, on_step=lambda: bar.update(1))
+            return workflow.of_first_steps(models, lambda: bar.update(1), threads, r_threads)
     except KeyboardInterrupt as stopped:
         click.echo(str(stopped))
         raise click.exceptions.Exit(INTERRUPTED) from None

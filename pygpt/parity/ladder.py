@@ -45,11 +45,15 @@ class Task:
     tokens: int = 10
     temperature: float = 0.8
     seed: int = 42
+    r_threads: int = 1
+    """Threads to compute on, as many as R's torch had."""
     run: Path | None = None
     """The folder of a run whose weights are taken, in place of drawn ones."""
 
     def __post_init__(self) -> None:
-        TrainingSettings(padding_row=self.padding_row, lr=self.lr, max_norm=self.max_norm, seed=self.seed)
+        TrainingSettings(
+            padding_row=self.padding_row, lr=self.lr, max_norm=self.max_norm, seed=self.seed, r_threads=self.r_threads
+        )
         for name, least in _LEAST.items():
             value = getattr(self, name)
             if value < least:
@@ -60,13 +64,14 @@ class Task:
 
     @classmethod
     def of_run(cls, folder: Path, **options: Any) -> "Task":
-        """The shape, the padding row and the weights of a run; `options` are other fields, and win.
+        """The shape, the padding row, R's threads and the weights of a run; `options` are other fields, and win.
 
         Raises:
             PygptError: there is no run, or no weights yet.
         """
         run = open_run(folder)
-        return cls(run.model, **{"padding_row": run.training.padding_row, **options}, run=folder)
+        own = {"padding_row": run.training.padding_row, "r_threads": run.training.r_threads}
+        return cls(run.model, **{**own, **options}, run=folder)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -117,7 +122,7 @@ class Task:
 
 def climb(task: Task) -> dict[str, Tensor]:
     """Every quantity of the ladder, as pygpt computes it, in the order of computation."""
-    with reproducible():
+    with reproducible(task.r_threads):
         return dict(_rungs(task))
 
 

@@ -8,19 +8,20 @@ from pygpt.r.process import run_script
 from pygpt.settings import ModelName
 
 
-def record(out: Path, corpus: Path | None = None, model: ModelName | None = None) -> None:
+def record(out: Path, corpus: Path | None = None, model: ModelName | None = None, r_threads: int = 1) -> None:
     """Write the recordings into `out`; with a corpus, the whole exercises and the vocabulary too.
 
     R's messages go to stderr as they come.
 
     Args:
         model: the one to record; None for both.
+        r_threads: how many threads R's torch takes.
 
     Raises:
         RMissingError: R is missing.
         RDiedError: the recorder failed, or one of R's packages torch, luz and safetensors is missing.
     """
-    options = ["--out", str(out), "--kernel-fingerprint", kernel_fingerprint()]
+    options = ["--out", str(out), "--kernel-fingerprint", kernel_fingerprint(), "--threads", str(r_threads)]
     options += ["--corpus", str(corpus)] if corpus else []
     options += ["--model", model] if model else []
     # the vocabulary's order follows the locale, and the recordings' is ICU's

@@ -17,7 +17,7 @@ from torch import Tensor
 from pygpt.errors import PygptError
 from pygpt.models import build_model
 from pygpt.output.messages import Message, plain, say
-from pygpt.settings import ModelSettings
+from pygpt.settings import MOST_THREADS, ModelSettings
 from pygpt.weights import read_tensors
 
 RECORDED = ("tiny", "stream")
@@ -87,6 +87,12 @@ class Recording:
         """`model` or `training`."""
         return next(kind for kind, cls in _RUNS.items() if isinstance(self.run, cls))
 
+    @property
+    def r_threads(self) -> int:
+        """How many threads R's torch had; 1 where its provenance does not say."""
+        threads = self.provenance.get("threads")
+        return threads if isinstance(threads, int) else 1
+
 
 _RUNS: dict[str, type[ModelRun | TrainingRun]] = {"model": ModelRun, "training": TrainingRun}
 
@@ -116,6 +122,12 @@ def read_recording(path: Path) -> Recording:
         isinstance(v, str | int | float | None) for v in provenance.values()
     ):
         raise PygptError("{path}: the recording's provenance is not names with values", path=path)
+    threads = provenance.get("threads")
+    if threads is not None and (type(threads) is not int or not 1 <= threads <= MOST_THREADS):
+        raise PygptError(
+            "{path}: the recording's provenance has threads = {value}: it must be a whole number from 1 to {most}",
+            path=path, value=f"{threads!s:.60}", most=MOST_THREADS,
+        )  # fmt: skip
     recording = Recording(path, model, _read(_RUNS[kind], run, path), provenance, tensors)
     for fault in _faults(recording):
         raise PygptError("{path} cannot be repeated: {fault}", path=path, fault=fault)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pygpt import corpus, generation, r_semantics, training
-from pygpt.determinism import reproducible
+from pygpt.determinism import ALL_CORES, reproducible
 from pygpt.models import CharacterModel, build_model, cross_entropy
 from pygpt.output.messages import say
 from pygpt.parity.recordings import PROMPT, ModelRun, Recording, TrainingRun
@@ -14,18 +14,25 @@ from pygpt.settings import TrainingSettings
 from pygpt.trace import activations, gradients, weights
 
 
-def replay(recording: Recording) -> dict[str, Tensor]:
-    """All quantities of `recording`, in the order of computation, with one thread and engine `r`.
+def replay(recording: Recording, threads: int | None = None) -> dict[str, Tensor]:
+    """All quantities of `recording`, in the order of computation, with engine `r`.
 
     Where the recording holds initial weights these are compared, then taken over, so that a fault in
     drawing them does not hide the next.
+
+    Args:
+        threads: what a training is computed on, all cores by default. The few steps of a `model` recording take as
+            many as R had.
 
     Raises:
         PygptError: the stream is too short for two windows; the logits are not finite.
     """
     run = recording.run
-    with reproducible():
-        return dict(_replay_model(recording, run) if isinstance(run, ModelRun) else _replay_training(recording, run))
+    if isinstance(run, ModelRun):
+        with reproducible(recording.r_threads):
+            return dict(_replay_model(recording, run))
+    with reproducible(threads or ALL_CORES):
+        return dict(_replay_training(recording, run))
 
 
 def _replay_model(recording: Recording, run: ModelRun) -> Iterator[tuple[str, Tensor]]:
@@ -51,12 +58,17 @@ def _replay_model(recording: Recording, run: ModelRun) -> Iterator[tuple[str, Te
     yield "train_loss1", losses[:1]
     yield "losses", losses.to(torch.float64)
     yield from weights(model, f"step{run.train_steps}").items()
-    yield "generated", _generated(model, x[1, :PROMPT].tolist(), run)
+    yield "generated", _generated(model, x[1, :PROMPT].tolist(), recording)
 
 
 def _replay_training(recording: Recording, run: TrainingRun) -> Iterator[tuple[str, Tensor]]:
     settings = TrainingSettings(
-        lr=run.lr, max_norm=run.max_norm, epochs=run.epochs, batch_size=run.batch_size, seed=run.seed
+        lr=run.lr,
+        max_norm=run.max_norm,
+        epochs=run.epochs,
+        batch_size=run.batch_size,
+        seed=run.seed,
+        r_threads=recording.r_threads,
     )
     tokens, block_size = _stream(run), recording.model.block_size
     state = training.start(recording.model, settings)
@@ -67,7 +79,7 @@ def _replay_training(recording: Recording, run: TrainingRun) -> Iterator[tuple[s
     yield "train_loss", torch.tensor([e.train for e in state.history], dtype=torch.float32)
     yield "valid_loss", torch.tensor([e.valid for e in state.history], dtype=torch.float32)
     yield from weights(state.model, "final").items()
-    yield "generated", _generated(state.model, tokens[: run.prompt_tokens].tolist(), run)
+    yield "generated", _generated(state.model, tokens[: run.prompt_tokens].tolist(), recording)
 
 
 def _train(model: CharacterModel, x: Tensor, y: Tensor, run: ModelRun) -> Tensor:
@@ -82,8 +94,11 @@ def _train(model: CharacterModel, x: Tensor, y: Tensor, run: ModelRun) -> Tensor
     return torch.stack(losses)
 
 
-def _generated(model: CharacterModel, prompt: list[int], run: ModelRun | TrainingRun) -> Tensor:
-    drawn = generation.generate(model.eval(), prompt, run.new_tokens, run.temperature, [run.generate_seed])
+def _generated(model: CharacterModel, prompt: list[int], recording: Recording) -> Tensor:
+    run = recording.run
+    drawn = generation.generate(
+        model.eval(), prompt, run.new_tokens, run.temperature, [run.generate_seed], r_threads=recording.r_threads
+    )
     return torch.tensor([[row + 1 for row in [*prompt, *(step[0] for step in drawn)]]])
 
 

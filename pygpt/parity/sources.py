@@ -40,19 +40,31 @@ def compare_with_oracle(task: Task, r: RSession) -> Report:
     )
 
 
-def compare_with_recorded(model: ModelName) -> list[Report]:
-    """pygpt against the recordings of `model` that come with it."""
+def compare_with_recorded(model: ModelName, r_threads: int = 1) -> list[Report]:
+    """pygpt against the recordings of `model` that come with it.
+
+    Raises:
+        PygptError: R had another number of threads when they were made.
+    """
+    if r_threads != 1:
+        raise PygptError(
+            "the recordings were made with R on 1 thread: r_threads = {value} goes with --source torch and oracle",
+            value=r_threads,
+        )
     return [check_recording(shipped(f"parity_tests/recordings/{name}_{model}.safetensors")) for name in RECORDED]
 
 
-def compare_with_torch(model: ModelName) -> list[Report]:
+def compare_with_torch(model: ModelName, r_threads: int = 1) -> list[Report]:
     """pygpt against R torch on this machine, which records now what the recordings of `model` hold.
+
+    Args:
+        r_threads: how many threads R's torch takes.
 
     Raises:
         PygptError: R, R torch, luz or safetensors is missing; the message says how to install it.
     """
     with tempfile.TemporaryDirectory() as folder:
-        record(Path(folder), model=model)
+        record(Path(folder), model=model, r_threads=r_threads)
         made = {f"{name} {model}": Path(folder) / f"{name}_{model}.safetensors" for name in RECORDED}
         missing = [path.name for path in made.values() if not path.exists()]
         if missing:
@@ -72,5 +84,6 @@ def _facts(task: Task) -> dict[str, Fact]:
         "tokens": task.tokens,
         "temperature": task.temperature,
         "seed": task.seed,
+        "r_threads": task.r_threads,
         "run_weights": str(task.run) if task.run else None,
     }

@@ -19,7 +19,8 @@ class Attempt:
         name: what the user called it: a folder, a file.
         model: `gpt` or `gpt_noattn`.
         due: what the verdict must be to be good: `identical` (same seed, settings and kernels as the recording),
-            `digits` (same seed and settings, other kernels) or `band` (another draw).
+            `digits` (same seed and settings, other kernels), `threads` (the same, R on other threads) or `band`
+            (another draw).
         losses: by epoch and part; weights alone give epoch 3's validation loss.
         steps: the loss of each training step from the first on.
         decimals: how many the losses were written with; None: as many as a float32 needs.

@@ -13,6 +13,7 @@ from pygpt.checkpoints import RunFolder
 from pygpt.corpus import SHAKESPEARE_SHA256, Corpus
 from pygpt.determinism import kernel_fingerprint, reproducible
 from pygpt.errors import PygptError
+from pygpt.exactness import Exactness
 from pygpt.generation import generate
 from pygpt.losses import STEPS, read_history, read_steps
 from pygpt.models import CharacterModel, build_model
@@ -38,8 +39,8 @@ from pygpt.vocabulary import ORDERS, Vocabulary
 
 QUICK_STEPS = 200
 # Settings that make a run another draw of the course's, not another exercise.
-_FREE = ("seed", "engine", "vocabulary", "padding_row", "bf16", "compile", "threads", "device", "checkpoint_every",
-         "corpus", "epochs", "max_steps")  # fmt: skip
+_FREE = ("seed", "engine", "vocabulary", "padding_row", "bf16", "compile", "threads", "r_threads", "device",
+         "checkpoint_every", "corpus", "epochs", "max_steps")  # fmt: skip
 # What a vocabulary's order is told by: so many validation windows are enough.
 _ENOUGH_WINDOWS = 640
 
@@ -80,7 +81,7 @@ def from_run(folder: Path, same: bool) -> Attempt:
         steps=tuple(steps[: len(exercises()[run.model.model].recorded.steps)]),
         weights_sha256=weights_sha256(network.state_dict()) if recorded and whole else None,
         network=network,
-        text=sample(network, run.vocabulary) if whole else None,
+        text=sample(network, run.vocabulary, run.training.r_threads) if whole else None,
         missing=_missing(judged),
         notes=not_judged_after(len(history)),
         facts=facts,
@@ -100,10 +101,13 @@ def from_history(path: Path, model: ModelName) -> Attempt:
     )  # fmt: skip
 
 
-def from_weights(path: Path, text: Corpus) -> Attempt:
+def from_weights(path: Path, text: Corpus, r_threads: int = 1) -> Attempt:
     """Weights that were trained in R, with R's keys, evaluated on the course's validation text.
 
     The vocabulary's order is not in the file: of R's two (`icu`, `c`) the one with the lower loss is taken.
+
+    Args:
+        r_threads: how many threads R's torch had; so many evaluate them.
 
     Raises:
         PygptError: not safetensors, or other keys or shapes than the course's models have.
@@ -115,7 +119,7 @@ def from_weights(path: Path, text: Corpus) -> Attempt:
     weights.load_state(network, tensors, path)
     network.eval()
     settings = TrainingSettings()
-    with reproducible():
+    with reproducible(r_threads):
         candidates = {order: Vocabulary.from_text(text.text, order) for order in ORDERS}
         windows = {order: course_windows(text, vocabulary)[1] for order, vocabulary in candidates.items()}
         order = min(
@@ -129,34 +133,40 @@ def from_weights(path: Path, text: Corpus) -> Attempt:
         losses={(EPOCHS, "valid"): loss},
         weights_sha256=weights_sha256(tensors),
         network=network,
-        text=sample(network, candidates[order]),
-        facts={"vocabulary": order},
+        text=sample(network, candidates[order], r_threads),
+        facts={"vocabulary": order, "r_threads": r_threads},
     )
 
 
-def first_steps(model: ModelName, text: Corpus, same: bool, on_step: Callable[[], object]) -> Attempt:
-    """Train the first 200 steps as the recording did: engine r, seed 42, one thread.
+def first_steps(
+    model: ModelName, text: Corpus, same: bool, on_step: Callable[[], object], threads: int, r_threads: int
+) -> Attempt:
+    """Train the first 200 steps as the recording did: engine r, seed 42.
 
     Args:
         on_step: called after each step.
+        threads: to compute on.
+        r_threads: whose bits are given; the recording's are those of one.
     """
     vocabulary = Vocabulary.from_text(text.text)
     windows = course_windows(text, vocabulary)
-    settings = TrainingSettings(max_steps=QUICK_STEPS)
-    losses = []
-    with reproducible():
+    settings = TrainingSettings(max_steps=QUICK_STEPS, threads=threads, r_threads=r_threads)
+    losses, provenance = [], _versions(text, windows)
+    with reproducible(threads):
         state = training.start(ModelSettings(model=model, vocab_size=len(vocabulary)), settings)
         for event in training.fit(state, *windows, settings):
+            if isinstance(event, Exactness):
+                provenance |= event.facts
             if isinstance(event, Step):
                 losses.append(event.loss)
                 on_step()
     return Attempt(
         name=f"train --quick, seed {RECORDED_SEED}",
         model=model,
-        due="identical" if same else "digits",
+        due="threads" if r_threads != 1 else "identical" if same else "digits",
         steps=tuple(losses),
         network=state.model.eval(),
-        facts={"settings": dataclasses.asdict(settings), "provenance": _versions(text, windows)},
+        facts={"settings": dataclasses.asdict(settings), "provenance": provenance},
     )
 
 
@@ -177,7 +187,7 @@ def weights_sha256(tensors: dict[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def sample(network: CharacterModel, vocabulary: Vocabulary) -> str | None:
+def sample(network: CharacterModel, vocabulary: Vocabulary, r_threads: int = 1) -> str | None:
     """What the model writes after the course's prompt, drawn as the recording was: 400 characters.
 
     None where the training has diverged: from weights that are not finite nothing can be drawn.
@@ -186,8 +196,9 @@ def sample(network: CharacterModel, vocabulary: Vocabulary) -> str | None:
         return None
     prompt = vocabulary.encode(PROMPT, say("the course's prompt")).tolist()
     with reproducible():
-        drawn = [row for (row,) in generate(network, prompt, TEXT_LENGTH, TEMPERATURE, (TEXT_SEED,))]
-    return vocabulary.decode(drawn)
+        drawn = generate(network, prompt, TEXT_LENGTH, TEMPERATURE, (TEXT_SEED,), r_threads=r_threads)
+        rows = [row for (row,) in drawn]
+    return vocabulary.decode(rows)
 
 
 def _check_course(run: RunFolder) -> None:
@@ -244,7 +255,7 @@ def _is_recorded(run: RunFolder, same: bool) -> bool:
     return (
         same
         and run.provenance.get("cpu_capability") == torch.backends.cpu.get_cpu_capability()
-        and (t.seed, t.engine, t.padding_row, t.threads, t.device) == (RECORDED_SEED, "r", "r", 1, "cpu")
+        and (t.seed, t.engine, t.padding_row, t.r_threads, t.device) == (RECORDED_SEED, "r", "r", 1, "cpu")
         and run.vocabulary.order == "icu"
     )
 

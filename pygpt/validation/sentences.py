@@ -115,6 +115,9 @@ _DUE = {
     "digits": say(
         "This processor computes with other kernels than the recording's, so the losses can agree to some digits only."
     ),
+    "threads": say(
+        "R was recorded on one thread; on others it gives other bits, so the losses can agree to some digits only."
+    ),
 }
 
 

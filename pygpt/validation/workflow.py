@@ -3,10 +3,11 @@
 import os
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 from pygpt import api, checkpoints, corpus
 from pygpt.corpus import Corpus
-from pygpt.determinism import reproducible
+from pygpt.determinism import ALL_CORES, reproducible
 from pygpt.errors import PygptError
 from pygpt.settings import ModelName
 from pygpt.validation import gather
@@ -36,38 +37,51 @@ def of_history(path: Path, model: ModelName) -> Report:
         return _report([gather.from_history(path, model)], gather.same_kernels())
 
 
-def of_weights(path: Path) -> Report:
-    """Weights that were trained in R.
+def of_weights(path: Path, r_threads: int = 1) -> Report:
+    """Weights that were trained in R, on `r_threads` threads.
 
     Raises:
         PygptError: see `gather.from_weights`; or the course's text, on which they are evaluated, cannot be had.
     """
     text = corpus.read_corpus("shakespeare")
     with reproducible():
-        return _report([gather.from_weights(path, text)], gather.same_kernels(), text)
+        return _report([gather.from_weights(path, text, r_threads)], gather.same_kernels(), text)
 
 
-def of_training(models: Collection[ModelName], out: Path) -> Report:
+def of_training(
+    models: Collection[ModelName], out: Path, threads: int | None = None, r_threads: int | None = None
+) -> Report:
     """Whole trainings as R was recorded, in `out`, a folder a model; what is begun goes on, what is done is kept.
+
+    Args:
+        threads: as `TrainingSettings` has it.
+        r_threads: as `TrainingSettings` has it.
 
     Raises:
         PygptError: the course's text cannot be had, or a folder holds another run.
         KeyboardInterrupt: see `api.train`.
     """
     folders = [out / name for name in models]
+    given: dict[str, Any] = {"corpus": "shakespeare", "seed": RECORDED_SEED, "engine": "r", "epochs": EPOCHS}
+    given |= {k: v for k, v in (("threads", threads), ("r_threads", r_threads)) if v is not None}
     for model, folder in zip(models, folders, strict=True):
         begun = (folder / checkpoints.SETTINGS).exists()
-        api.train(
-            folder, resume=begun, model=model, corpus="shakespeare", seed=RECORDED_SEED, engine="r", epochs=EPOCHS
-        )
+        api.train(folder, resume=begun, model=model, **given)
     return of_runs(folders)
 
 
-def of_first_steps(models: Collection[ModelName], on_step: Callable[[], object]) -> Report:
+def of_first_steps(
+    models: Collection[ModelName],
+    on_step: Callable[[], object],
+    threads: int | None = None,
+    r_threads: int | None = None,
+) -> Report:
     """The first 200 steps of each model, trained here.
 
     Args:
         on_step: called after each step.
+        threads: as `TrainingSettings` has it.
+        r_threads: as `TrainingSettings` has it.
 
     Raises:
         PygptError: the course's text cannot be had.
@@ -75,7 +89,9 @@ def of_first_steps(models: Collection[ModelName], on_step: Callable[[], object])
     text = corpus.read_corpus("shakespeare")
     with reproducible():
         same = gather.same_kernels()
-        attempts = [gather.first_steps(name, text, same, on_step) for name in models]
+        attempts = [
+            gather.first_steps(name, text, same, on_step, threads or ALL_CORES, r_threads or 1) for name in models
+        ]
         return _report(attempts, same, text)
 
 

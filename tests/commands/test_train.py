@@ -12,6 +12,7 @@ from click.testing import Result
 from safetensors.numpy import load_file, save_file
 
 from pygpt.checkpoints import FIGURE, RESUME, SETTINGS, VOCABULARY, WEIGHTS
+from pygpt.determinism import ALL_CORES
 from pygpt.losses import HISTORY, STEPS
 from tests.small import SMALL
 
@@ -36,7 +37,7 @@ def test_a_run_leaves_what_it_names(model: str, run_of: RunOf) -> None:
     assert {p.name for p in folder.iterdir()} == names
     settings = json.loads((folder / SETTINGS).read_text())
     assert settings["training"]["seed"] == 42
-    assert settings["training"]["threads"] == 1
+    assert (settings["training"]["threads"], settings["training"]["r_threads"]) == (ALL_CORES, 1)
     assert settings["training"]["engine"] == "r"
     assert len(settings["provenance"]["corpus_sha256"]) == 64
     assert settings["provenance"]["torch"].startswith("2.")
@@ -49,8 +50,46 @@ def test_train_says_what_it_does(cli: Cli, tmp_path: Path) -> None:
     output = cli("train", *SMALL, "--max-steps", 3, "--out", tmp_path / "run").output
     # 36,377 characters: floor(0.04 n) = 1,455, of which floor(0.9 x) = 1,309 train; 16 fewer windows
     assert "1,293 windows to train on, 130 to validate; batches of 64" in output
-    assert "3 steps, seed 42, engine r on cpu, threads 1" in output
+    assert f"3 steps, seed 42, engine r on cpu, threads {ALL_CORES} (R's: 1)" in output
     assert str(tmp_path / "run") in output
+
+
+def test_threads_change_no_bit_and_rs_threads_do(cli: Cli, tmp_path: Path) -> None:
+    weights = {}
+    for threads, r_threads in ((1, 1), (2, 1), (1, 3), (3, 3)):
+        folder = tmp_path / f"{threads}{r_threads}"
+        options = ["--max-steps", 8, "--threads", threads, "--r-threads", r_threads, "--out", folder]
+        result = cli("train", *SMALL, *options)
+        assert result.exit_code == 0, result.output
+        assert (f"R's bits: exact on {threads} threads" in result.output) == (threads != r_threads)
+        settings = json.loads((folder / SETTINGS).read_text())
+        assert (settings["training"]["threads"], settings["training"]["r_threads"]) == (threads, r_threads)
+        assert ("exactness" in settings["provenance"]) == (threads != r_threads)
+        weights[threads, r_threads] = (folder / WEIGHTS).read_bytes()
+    assert weights[1, 1] == weights[2, 1]
+    assert weights[1, 3] == weights[3, 3] != weights[1, 1]
+
+
+def test_a_run_goes_on_with_the_same_bits_on_other_threads(cli: Cli, tmp_path: Path) -> None:
+    for name in ("whole", "broken"):
+        steps = 8 if name == "whole" else 4
+        assert cli("train", *SMALL, "--threads", 1, "--max-steps", steps, "--out", tmp_path / name).exit_code == 0
+    result = cli("train", "--resume", "--threads", 2, "--max-steps", 8, "--out", tmp_path / "broken")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "broken" / WEIGHTS).read_bytes() == (tmp_path / "whole" / WEIGHTS).read_bytes()
+    refused(cli("train", "--resume", "--r-threads", 2, "--out", tmp_path / "broken"), "r_threads is 1 there, 2 here")
+
+
+def test_a_run_of_before_rs_threads_keeps_its_bits(cli: Cli, tmp_path: Path) -> None:
+    for name in ("whole", "old"):
+        options = ["--threads", 3, "--r-threads", 3, "--max-steps", 8 if name == "whole" else 4]
+        cli("train", *SMALL, *options, "--out", tmp_path / name)
+    stored = tmp_path / "old" / SETTINGS
+    settings = json.loads(stored.read_text())
+    del settings["training"]["r_threads"]  # as they were written then
+    stored.write_text(json.dumps(settings))
+    cli("train", "--resume", "--max-steps", 8, "--out", tmp_path / "old")
+    assert (tmp_path / "old" / WEIGHTS).read_bytes() == (tmp_path / "whole" / WEIGHTS).read_bytes()
 
 
 def test_options_win_over_the_file(cli: Cli, tmp_path: Path) -> None:
@@ -78,6 +117,11 @@ def test_two_seeded_runs_are_the_same_and_another_seed_is_not(cli: Cli, tmp_path
         (["--lr", "nan"], ["lr = nan"]),
         (["--epochs", -1], ["epochs = -1"]),
         (["--batch-size", 0], ["batch_size = 0"]),
+        (["--threads", 0], ["threads = 0", "from 1 to 1024"]),
+        (["--threads", 1025], ["threads = 1025", "from 1 to 1024"]),
+        (["--r-threads", 0], ["r_threads = 0", "from 1 to 1024"]),
+        (["--r-threads", 1025], ["r_threads = 1025", "from 1 to 1024"]),
+        (["--r-threads", 2, "--engine", "fast"], ["r_threads = 2 belongs to engine r"]),
         (["--share", 0.001], ["too short for two windows"]),
         (["--corpus", "nowhere.txt"], ["cannot read the corpus", "nowhere.txt", "sample, shakespeare"]),
         (["--bf16"], ["engine fast"]),

@@ -10,6 +10,7 @@ import pytest
 from pygpt import runs, training
 from pygpt.checkpoints import RESUME, RunFolder
 from pygpt.corpus import Corpus
+from pygpt.determinism import ALL_CORES
 from pygpt.settings import ModelSettings, TrainingSettings
 from pygpt.validation import gather
 from tests.validation.helpers import Cli, a_run, refused
@@ -37,6 +38,19 @@ def test_quick(
     assert steps["kind"] in (["identical"] if gather.same_kernels() else ["identical", "digits"])
 
 
+def test_quick_with_r_on_other_threads_is_held_to_digits(
+    cli: Cli, tmp_path: Path, shakespeare: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gather, "QUICK_STEPS", 3)
+    options = ["--quick", "--model", "gpt_noattn", "--threads", 2, "--r-threads", 3, "--json", tmp_path / "r.json"]
+    result = cli("validate", "train", *options)
+    assert result.exit_code == 0, result.output
+    assert "R was recorded on one thread" in result.output
+    facts = json.loads((tmp_path / "r.json").read_text())["provenance"]["validated"]["gpt_noattn"]
+    assert (facts["settings"]["threads"], facts["settings"]["r_threads"]) == (2, 3)
+    assert facts["provenance"]["exactness"].startswith("exact on 2 threads")
+
+
 @pytest.mark.usefixtures("same")
 def test_whole_training_goes_on_where_it_was(cli: Cli, tmp_path: Path, shakespeare: Corpus) -> None:
     run = a_run(tmp_path / "gpt_noattn", "gpt_noattn")
@@ -62,7 +76,7 @@ def test_whole_training_is_the_recordings(
     assert "everything is saved" in stopped.output
     (run,) = begun
     assert run.folder == tmp_path / "gpt"
-    assert run.training == TrainingSettings(threads=1)
+    assert run.training == TrainingSettings(threads=ALL_CORES)
     assert run.model == ModelSettings()
 
 

@@ -53,7 +53,9 @@ def test_the_rubric_explains_itself_and_is_one(cli: Cli, tmp_path: Path, lang: s
     assert read_rubric(tmp_path / "again.toml") == read_rubric()
     # what is said of each key is said in the language, and of every one
     comments = re.findall(r"^(?:\S+ = [^\[].*)$", output, re.MULTILINE)
-    assert len(comments) == sum(len(read_rubric().values[table]) for table in ("points", "caps", "tolerances", "limits"))
+    assert len(comments) == sum(
+        len(read_rubric().values[table]) for table in ("points", "caps", "tolerances", "limits")
+    )
     assert all("  # " in line for line in comments)
 
 

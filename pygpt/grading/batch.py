@@ -137,8 +137,8 @@ def _held(out: Path, submission: Submission, job: GradingJob) -> GradeReport | N
     """The result that is there already, if it is of these files, this rubric and this language, whatever its seed."""
     try:
         report = from_json(_result_file(out, submission).read_text(encoding="utf-8"))
-        with staged(submission) as (_, digest):
-            pass
+        with staged(submission) as copy:
+            digest = copy.sha256
     except (OSError, UnicodeDecodeError, PygptError, UnusableError):
         return None
     wanted = (digest, job.rubric.sha256, job.lang, job.unsafe, submission.name)

@@ -12,13 +12,15 @@ from pygpt.grading.check import STAGES, Check, Item
 from pygpt.grading.checks import CHECKS
 from pygpt.grading.exam import Exam
 from pygpt.grading.ladder import ladders
+from pygpt.grading.left_out import sentences
 from pygpt.grading.port import Port
 from pygpt.grading.report import FORMAT, CheckReport, GradeReport, ItemReport
 from pygpt.grading.rubric import Rubric
-from pygpt.grading.submission import Submission, UnusableError, staged
+from pygpt.grading.submission import IN_R, Submission, UnusableError, is_r, staged
 from pygpt.isolation.sandbox import stays_root
 from pygpt.isolation.session import AnswerError, Session
 from pygpt.output.messages import Message, plain, render, say
+from pygpt.settings import R_MODELS
 from pygpt.version import __version__
 
 NOT_PROTECTED = say(
@@ -48,10 +50,10 @@ def grade(submission: Submission, job: GradingJob) -> GradeReport:
     report = failed_report(submission, job)
     try:
         torch.set_num_threads(job.r_threads)
-        with staged(submission) as (path, digest):
-            report = replace(report, sha256=digest)
+        with staged(submission) as copy:
+            report = replace(report, sha256=copy.sha256)
             limits, unsafe = job.rubric.limits, job.unsafe
-            with Session(path, limits, unsafe) as session:
+            with Session(copy.path, limits, unsafe, copy.root) as session:
                 report = _examined(report, session, job)
     except (UnusableError, AnswerError) as failed:
         report = replace(report, state="ungradable", message=failed.message.render(job.lang))
@@ -94,8 +96,10 @@ def asked(rubric: Rubric) -> list[Check]:
 
 def _examined(report: GradeReport, session: Session, job: GradingJob) -> GradeReport:
     session.load()
-    if not {"GPT", "GPT_NoAttn"} & set(session.parts) & set(job.rubric.parts):
-        raise AnswerError(say("neither GPT nor GPT_NoAttn is defined"))
+    left_out = sentences(session.notes, session.submission.name)
+    if not {*R_MODELS.values()} & set(session.parts) & set(job.rubric.parts):
+        why = IN_R if is_r(session.submission) else say("Neither GPT nor GPT_NoAttn is defined.")
+        return replace(report, state="ungradable", message=_joined([why, *left_out], job))
     exam = Exam(Port(session), job.rubric, report.seed)
     checks = asked(job.rubric)
     for check in checks:
@@ -106,7 +110,7 @@ def _examined(report: GradeReport, session: Session, job: GradingJob) -> GradeRe
     return replace(
         report,
         state="graded",
-        message="" if capped is None else capped.render(job.lang),
+        message=_joined([*([] if capped is None else [capped]), *left_out], job),
         score=round(score, 4),
         padding_row=exam.padding_row,
         checks=reports,
@@ -121,9 +125,13 @@ def _capped(exam: Exam, reports: Sequence[CheckReport]) -> tuple[float, Message 
     if over <= 0 or all(exam.explained(model) for model in exam.models):
         return score, None
     return score - over, say(
-        "forward, gradients and training give at most {cap:g} points, since no usual mistake explains the logits",
+        "forward, gradients and training give at most {cap:g} points, since no usual mistake explains the logits.",
         cap=cap,
     )
+
+
+def _joined(sentences: list[Message], job: GradingJob) -> str:
+    return " ".join(sentence.render(job.lang) for sentence in sentences)
 
 
 def _check(check: Check, items: list[Item], job: GradingJob) -> CheckReport:

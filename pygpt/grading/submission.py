@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -12,9 +13,14 @@ from pathlib import Path
 
 from pygpt.errors import PygptError
 from pygpt.grading.names import ENTRIES, names_of, real
+from pygpt.isolation.reading.cells import defined, imported
 from pygpt.output.messages import Message, say
+from pygpt.settings import R_MODELS
 
 SUFFIXES = (".py", ".ipynb")
+IN_R = say("This is R: a port is in Python, in a .py or .ipynb file (`grade template` gives one to start from).")
+_R_FILES = (".r", ".rmd", ".qmd", ".rnw")
+_R_CODE = re.compile(rb'<-\s*(?:\w+::)?(?:nn_module|function)\s*\(|"(?:language|name)":\s*"(?:R|ir)"')
 _MOST_FILES, _MOST_BYTES = 300, 20 << 20
 
 
@@ -25,6 +31,17 @@ class Submission:
     path: Path
     name: str
     """As reports and their files call it: plain text, no slash."""
+
+
+@dataclass(frozen=True)
+class Staged:
+    """The copy that is graded."""
+
+    path: Path
+    """What is loaded of it: a file, or a package's folder."""
+    root: Path
+    """The folder that holds all of it, and nothing else."""
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -60,8 +77,8 @@ def find(paths: Iterable[Path], folder_is_one: bool = False, out: Path | None = 
 
 
 @contextmanager
-def staged(submission: Submission) -> Iterator[tuple[Path, str]]:
-    """A copy of a submission to load, alone in its folder, and the SHA-256 of what was copied.
+def staged(submission: Submission) -> Iterator[Staged]:
+    """A copy of a submission to load, alone in its folder.
 
     Raises:
         UnusableError: nothing to load, or too large.
@@ -81,35 +98,80 @@ def staged(submission: Submission) -> Iterator[tuple[Path, str]]:
         target = copied / (_identifier(source.name) if whole else f"submission{entry.suffix}")
         budget = [_MOST_FILES, _MOST_BYTES]
         _copy(source, target, digest, budget)
-        loaded = target if entry == source else target / entry.name
+        loaded = target / entry.relative_to(source)
         if not loaded.exists():
             raise UnusableError(say("cannot be read: {error}", error="a link, or no file at all"))
-        yield loaded, digest.hexdigest()
+        yield Staged(loaded, copied, digest.hexdigest())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def is_r(path: Path) -> bool:
+    """Whether a file that defines no model holds R code."""
+    return path.suffix.lower() in _R_FILES or (path.is_file() and bool(_R_CODE.search(_content(path))))
+
+
+def _content(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(_MOST_BYTES)
+
+
 def _entry(path: Path) -> Path:
-    """What is loaded: the file itself, the package itself, or the one file in a folder."""
+    """What is loaded: the file itself, the package itself, or of a folder's files the one that defines the models."""
     if not path.is_dir():
-        return path
-    if (path / "__init__.py").is_file():
-        return path
-    files = sorted(p for p in path.iterdir() if p.suffix in SUFFIXES and p.is_file() and not p.is_symlink())
-    if len(files) == 1:
-        return files[0]
-    if not files:
-        raise UnusableError(say("there is no .py and no .ipynb file in it"))
-    by_stem = {p.stem: p for p in reversed(files)}
-    for stem in ENTRIES:
-        if stem in by_stem:
-            return by_stem[stem]
-    raise UnusableError(
-        say(
-            "{n} files could be meant: call yours submission.py, or make the folder a package (__init__.py)",
-            n=len(files),
+        if path.suffix in (*SUFFIXES, ""):
+            return path
+        raise UnusableError(IN_R if is_r(path) else say("{name} is no .py and no .ipynb file", name=path.name))
+    try:
+        if _is_package(path):
+            return path
+        first: list[Path] = []
+        for files in _levels(path):
+            for model in R_MODELS.values():
+                if some := [file for file in files if defined(_content(file), [model])]:
+                    return _only(some)
+            first = first or files
+    except OSError as error:
+        raise UnusableError(say("cannot be read: {error}", error=str(error.strerror))) from error
+    if not first:
+        in_r = any(file.suffix.lower() in _R_FILES for file in path.iterdir())
+        raise UnusableError(IN_R if in_r else say("there is no .py and no .ipynb file in it"))
+    return _only(first)
+
+
+def _is_package(folder: Path) -> bool:
+    """Whether a folder is loaded as one: by an `__init__.py` that says where the models are."""
+    init = folder / "__init__.py"
+    return init.is_file() and re.search(rb"GPT|import", _content(init)) is not None
+
+
+def _levels(folder: Path) -> Iterator[list[Path]]:
+    """The files that could be loaded: those of the folder, then those one folder deeper, and so on."""
+    level, seen = [folder], 0
+    while level:
+        inside = sorted(path for one in level for path in one.iterdir() if _is_submission(path))
+        seen += len(inside)
+        if seen > _MOST_FILES or any(path.stat().st_size > _MOST_BYTES for path in inside):
+            raise UnusableError(_too_large())
+        level = [path for path in inside if path.is_dir()]
+        yield [path for path in inside if path.is_file()]
+
+
+def _only(files: list[Path]) -> Path:
+    """The one file that is meant: a notebook is, not its export; of equal files the first."""
+    files = [f for f in files if f.suffix == ".ipynb" or f.with_suffix(".ipynb") not in files]
+    different = list({_content(file): file for file in reversed(files)}.values())
+    named = [file for stem in ENTRIES for file in files if file.stem == stem]
+    if len(different) > 1 and not named:
+        names = ", ".join(file.name for file in files)
+        raise UnusableError(
+            say(
+                "{n} files could be meant ({names}): call yours submission.py",
+                n=len(files),
+                names=names,
+            )
         )
-    )
+    return (named or different)[0]
 
 
 def _copy(source: Path, target: Path, digest: "hashlib._Hash", budget: list[int]) -> None:
@@ -121,7 +183,7 @@ def _copy(source: Path, target: Path, digest: "hashlib._Hash", budget: list[int]
         budget[0] -= 1
         budget[1] -= kind.st_size if stat.S_ISREG(kind.st_mode) else 0
         if min(budget) < 0:
-            raise UnusableError(say("too large: more than {n} files or {m} MiB", n=_MOST_FILES, m=_MOST_BYTES >> 20))
+            raise UnusableError(_too_large())
         if stat.S_ISDIR(kind.st_mode):
             target.mkdir()
             target.chmod(0o755)
@@ -145,9 +207,31 @@ def _copy_file(source: Path, target: Path, digest: "hashlib._Hash") -> None:
     target.chmod(0o644)
 
 
+def _too_large() -> Message:
+    return say("too large: more than {n} files or {m} MiB", n=_MOST_FILES, m=_MOST_BYTES >> 20)
+
+
 def _is_one(folder: Path) -> bool:
-    """Whether a folder is one student's: a package, or with a file of a name that is asked for."""
-    return (folder / "__init__.py").exists() or any((folder / f"{n}{s}").is_file() for n in ENTRIES for s in SUFFIXES)
+    """Whether a folder is one student's: a package, with a file of a name that is asked for, or of files that belong
+    together, since each imports another, is imported by it, or is a notebook's export.
+    """
+    if (folder / "__init__.py").exists() or any((folder / f"{n}{s}").is_file() for n in ENTRIES for s in SUFFIXES):
+        return True
+    files = [path for path in _entries(folder) if path.is_file()]
+    try:
+        imports = {file: imported(_content(file)) for file in files}
+    except OSError:  # whose it is will be told where it is copied
+        return False
+    joined, new = set(files[:1]), set(files[:1])
+    while new:
+        new = {
+            file
+            for file in set(files) - joined
+            for other in joined
+            if file.stem == other.stem or file.stem in imports[other] or other.stem in imports[file]
+        }
+        joined |= new
+    return 1 < len(files) == len(joined)
 
 
 def _entries(folder: Path) -> list[Path]:

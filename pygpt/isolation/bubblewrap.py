@@ -17,7 +17,7 @@ from pygpt.output.messages import Message, say
 
 INSTALL = "apt-get install bubblewrap"
 HERE = Path(__file__).parent
-_NEEDED = ("torch", "safetensors", "numpy")
+_NEEDED = ("torch", "safetensors", "numpy", "IPython")
 # One thread; and `torch.compile` gives back what it is given: there is no compiler.
 FRUGAL = {
     "OMP_NUM_THREADS": "1",
@@ -47,8 +47,10 @@ def isolation_missing() -> Message | None:
     return say("bubblewrap cannot make namespaces here: {why}", why=tried.stderr.strip()[:300])
 
 
-def isolated(submission: Path, disk_mib: int) -> tuple[list[str], list[str]]:
-    """The command that runs child.py on a staged submission, without its last argument; and where it finds packages.
+def isolated(root: Path, disk_mib: int) -> tuple[list[str], list[str]]:
+    """The command that runs child.py on what was handed in, the folder `root`, which is /submission there.
+
+    It lacks its last argument; beside it, where it finds packages.
 
     Raises:
         PygptError: bubblewrap is not installed.
@@ -63,7 +65,7 @@ def isolated(submission: Path, disk_mib: int) -> tuple[list[str], list[str]]:
     if os.geteuid() == 0:
         # Root maps to root in a namespace of users; a real other user is made inside, and then no right is left.
         command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-    for made in ("/python", "/python/bin", "/python/lib", "/site", "/grader"):
+    for made in ("/python", "/python/bin", "/python/lib", "/site", "/grader", "/grader/reading"):
         command += ["--perms", "0755", "--dir", made]
     command += ["--ro-bind", str(executable), f"/python/bin/{python}", "--ro-bind", str(stdlib), library]
     command += _covered(stdlib / "site-packages", f"{library}/site-packages")
@@ -82,10 +84,10 @@ def isolated(submission: Path, disk_mib: int) -> tuple[list[str], list[str]]:
         command += ["--ro-bind", str(folder), site[-1]]
         # Where pygpt is installed beside torch, it must not be there for the submission: it holds the answers.
         command += _covered(folder / "pygpt", f"{site[-1]}/pygpt")
-    for file in ("child.py", "parameters.py", "seccomp.py", "wire.py"):
-        command += ["--ro-bind", str(HERE / file), f"/grader/{file}"]
-    # With its neighbours, which it may import; a copy that stands alone has none.
-    command += ["--ro-bind", str(submission.parent), "/submission"]
+    reading = [f"reading/{file.name}" for file in (HERE / "reading").glob("*.py")]
+    for ours in ("child.py", "parameters.py", "seccomp.py", "wire.py", *reading):
+        command += ["--ro-bind", str(HERE / ours), f"/grader/{ours}"]
+    command += ["--ro-bind", str(root), "/submission"]
     # A shared mapping of /dev/zero would be memory that no process holds.
     command += ["--dev", "/dev", "--dev-bind", "/dev/null", "/dev/zero", "--remount-ro", "/dev", "--proc", "/proc"]
     command += [*_temporary(disk_mib), "--chdir", "/tmp"]

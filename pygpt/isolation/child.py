@@ -4,7 +4,6 @@ Started as `python -I -S child.py JSON` (see sandbox.py); of pygpt it needs only
 All it says back is tensors, and the grader believes none of them before it has looked at them.
 """
 
-import ast
 import contextlib
 import importlib.util
 import json
@@ -12,7 +11,6 @@ import os
 import resource
 import socket
 import sys
-import types
 from pathlib import Path
 from typing import Any
 
@@ -37,18 +35,19 @@ def main() -> None:
     torch.set_num_threads(1)
     with contextlib.suppress(RuntimeError):
         torch.set_num_interop_threads(1)
-    wire, seccomp = (_load_file(name) for name in ("wire", "seccomp"))
+    # Before the change of user: the package may be closed to others.
+    wire, seccomp, parameters, reading = map(_load_file, ("wire", "seccomp", "parameters", "reading"))
     _give_up_rights(setup)
     seccomp.end_with_parent()  # after the change of user, which would undo it
     seccomp.refuse_system_calls()
     channel.sendall(wire.pack({"ready": wire.text("ready")}))
-    served = _Served(torch, wire, setup["submission"])
+    served = _Served(torch, wire, parameters, reading, Path(setup["submission"]), Path(setup["root"]))
     while True:
         body = _receive(channel)
         try:
             answer = served.answer(wire.request_of(body), wire.unpack(body))
         except BaseException as error:  # whatever the submission raises, SystemExit too, is an answer
-            answer = {"error": wire.text(_describe(error, setup["submission"]))}
+            answer = {"error": wire.text(_words(error) + _place(error, setup["root"]))}
         channel.sendall(wire.pack(answer))
 
 
@@ -79,105 +78,63 @@ def _exactly(channel: socket.socket, size: int) -> bytes:
     return bytes(data)
 
 
-def _describe(error: BaseException, submission: str) -> str:
+def _words(error: BaseException) -> str:
     try:
-        words = f"{type(error).__name__}: {error}"
-        line, trace = None, error.__traceback__
-        while trace is not None:
-            file = trace.tb_frame.f_code.co_filename
-            if file.startswith(("/submission", str(Path(submission).parent))):
-                line = f" ({Path(file).name}, line {trace.tb_lineno})"
-            trace = trace.tb_next
-        return words[:_MESSAGE] + (line or "")
+        return f"{type(error).__name__}: {error}"[:_MESSAGE]
     except BaseException:  # the exception's own __str__ may raise
         return "an exception that cannot be printed"
 
 
+def _place(error: BaseException, root: str) -> str:
+    """The last line of the submission that the exception came through."""
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if file.startswith(root):
+            place = f" ({Path(file).name}, line {trace.tb_lineno})"
+        trace = trace.tb_next
+    return place
+
+
 def _load_file(name: str) -> Any:
-    """One of the files beside this one."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    """One of the files beside this one, or a folder of them."""
+    path = Path(__file__).with_name(name)
+    folder = path.is_dir()
+    spec = importlib.util.spec_from_file_location(
+        f"grader_{name}",
+        path / "__init__.py" if folder else path.with_suffix(".py"),
+        submodule_search_locations=[str(path)] if folder else None,
+    )
     assert spec is not None
     assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[f"grader_{name}"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def load_submission(path: Path) -> Any:
-    """Run a submission: a file, a package (a folder with `__init__.py`), or a notebook's definitions."""
-    if path.is_dir():
-        # Last on the path: nothing in a submission stands before the library or torch.
-        sys.path.append(str(path.parent))
-        name = path.name if path.name.isidentifier() and path.name not in sys.modules else "submission"
-        spec = importlib.util.spec_from_file_location(
-            name, path / "__init__.py", submodule_search_locations=[str(path)]
-        )
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-        return module
-    sys.path.append(str(path.parent))
-    module = types.ModuleType("submission")
-    sys.modules["submission"] = module
-    module.__file__ = str(path)
-    if path.suffix == ".ipynb":
-        for number, cell in enumerate(_cells(path), start=1):
-            _run_definitions(cell, f"{path}:cell {number}", module.__dict__)
-    else:
-        exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
-    return module
-
-
-def _cells(path: Path) -> list[str]:
-    try:
-        cells = json.loads(path.read_text(encoding="utf-8-sig"))["cells"]
-        sources = [cell["source"] for cell in cells if cell.get("cell_type") == "code"]
-        texts = ["".join(source) for source in sources]  # a list of lines, or one text
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ValueError(f"this is no Jupyter notebook: {type(error).__name__}: {error}") from None
-    return ["\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in t.split("\n")) for t in texts]
-
-
-def _run_definitions(source: str, name: str, namespace: dict[str, Any]) -> None:
-    """Imports, functions, classes and assignments without calls: a notebook's trainings and plots are not run."""
-    for statement in ast.parse(source, name).body:
-        if isinstance(statement, ast.Assign | ast.AnnAssign):
-            calls = any(isinstance(node, ast.Call) for node in ast.walk(statement))
-            if calls:
-                continue
-        elif not isinstance(
-            statement, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-        ):
-            continue
-        try:
-            exec(compile(ast.Module([statement], []), name, "exec"), namespace)
-        except (ImportError, NameError, FileNotFoundError):
-            # A plotting package that is not here, or a name that a skipped statement would have made.
-            if isinstance(statement, ast.ClassDef | ast.FunctionDef):
-                raise
 
 
 class _Served:
     """The loaded submission and the answers to what may be asked of it."""
 
-    def __init__(self, torch: Any, wire: Any, submission: str) -> None:
-        self.torch, self.wire, self.path = torch, wire, Path(submission)
-        self.parameters = _load_file("parameters")
+    def __init__(self, torch: Any, wire: Any, parameters: Any, reading: Any, path: Path, root: Path) -> None:
+        self.torch, self.wire, self.parameters, self.reading = torch, wire, parameters, reading
+        self.path, self.root = path, root
         self.module: Any = None
         self.models: dict[str, Any] = {}
 
     def answer(self, request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
         return getattr(self, "on_" + request["op"])(request, tensors)  # type: ignore[no-any-return]
 
-    def on_load(self, _request: dict[str, Any], _tensors: dict[str, Any]) -> dict[str, Any]:
-        self.module = load_submission(self.path)
+    def on_load(self, request: dict[str, Any], _tensors: dict[str, Any]) -> dict[str, Any]:
+        self.module, notes = self.reading.load(
+            self.path, self.root, (*_PARTS, "weight_map"), request["seconds"], _words
+        )
         parts = [name for name in _PARTS if callable(getattr(self.module, name, None))]
         lines = []
         for name, own in dict(getattr(self.module, "weight_map", None) or {}).items():
             lines.append("\t".join([str(name), *([own] if isinstance(own, str) else [str(o) for o in own])]))
-        return {"parts": self.wire.text("\n".join(parts)), "weight_map": self.wire.text("\n".join(lines))}
+        told = "\n".join("\t".join(" ".join(str(part)[:_MESSAGE].split()) for part in note) for note in notes)
+        texts = {"parts": "\n".join(parts), "weight_map": "\n".join(lines), "notes": told}
+        return {name: self.wire.text(words) for name, words in texts.items()}
 
     def on_build(self, request: dict[str, Any], _tensors: dict[str, Any]) -> dict[str, Any]:
         self.torch.manual_seed(request["seed"])
@@ -204,7 +161,7 @@ class _Served:
                 with self.torch.no_grad():
                     answer[f"y.{i}"] = _tensor(self.torch, model(tensors[f"x.{i}"]))
             except BaseException as error:
-                answer[f"error.y.{i}"] = self.wire.text(_describe(error, str(self.path)))
+                answer[f"error.y.{i}"] = self.wire.text(_words(error) + _place(error, str(self.root)))
         return answer
 
     def on_gradients(self, request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
@@ -237,7 +194,10 @@ class _Served:
         return answer
 
     def on_encode(self, request: dict[str, Any], _tensors: dict[str, Any]) -> dict[str, Any]:
-        ids = self.module.Encoder(request["characters"], request["vocabulary"])
+        try:
+            ids = self.module.Encoder(request["characters"], request["vocabulary"])
+        except (AttributeError, TypeError):  # R's are characters; a text holds the same
+            ids = self.module.Encoder("".join(request["characters"]), request["vocabulary"])
         return {"ids": self.torch.as_tensor([int(i) for i in ids], dtype=self.torch.int64)}
 
     def on_decode(self, request: dict[str, Any], _tensors: dict[str, Any]) -> dict[str, Any]:

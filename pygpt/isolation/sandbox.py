@@ -45,11 +45,12 @@ class Limits:
 class Process:
     """A running submission: its socket, and `kill`, which leaves nothing of it behind."""
 
-    def __init__(self, submission: Path, limits: Limits, unsafe: bool) -> None:
+    def __init__(self, submission: Path, root: Path, limits: Limits, unsafe: bool) -> None:
         """Start it.
 
         Args:
-            submission: a staged copy (a file or a package folder), alone in its folder.
+            submission: what is loaded of a staged copy: a file, or a package's folder.
+            root: the folder that holds the whole copy, and nothing else.
             unsafe: run without namespaces.
 
         Raises:
@@ -57,7 +58,7 @@ class Process:
         """
         self.channel, theirs = socket.socketpair()
         self.token = secrets.token_hex(16)
-        command, setup = _plain(submission, limits) if unsafe else _apart(submission, limits)
+        command, setup = (_plain if unsafe else _apart)(submission, root, limits)
         command.append(json.dumps(setup | {"fd": theirs.fileno()}))
         self.group = group.made(limits.memory_mib << 20)
         try:
@@ -142,16 +143,17 @@ def _processes() -> tuple[dict[int, list[int]], dict[int, int]]:
     return below, pages
 
 
-def _apart(submission: Path, limits: Limits) -> tuple[list[str], dict[str, Any]]:
-    command, site = bubblewrap.isolated(submission, limits.disk_mib)
+def _apart(submission: Path, root: Path, limits: Limits) -> tuple[list[str], dict[str, Any]]:
+    command, site = bubblewrap.isolated(root, limits.disk_mib)
     uid = _other_user() if os.geteuid() == 0 else None
-    return command, _setup(f"/submission/{submission.name}", site, limits, uid)
+    inside = Path("/submission")
+    return command, _setup(inside / submission.relative_to(root), inside, site, limits, uid)
 
 
-def _plain(submission: Path, limits: Limits) -> tuple[list[str], dict[str, Any]]:
+def _plain(submission: Path, root: Path, limits: Limits) -> tuple[list[str], dict[str, Any]]:
     site = [str(folder) for folder in bubblewrap.site_folders()]
     other = os.geteuid() == 0 and not stays_root() and _open_to_others(submission)
-    setup = _setup(str(submission), site, limits, _other_user() if other else None)
+    setup = _setup(submission, root, site, limits, _other_user() if other else None)
     return [sys.executable, "-I", "-S", str(bubblewrap.HERE / "child.py")], setup
 
 
@@ -170,7 +172,7 @@ def _other_user() -> int:
     return random.SystemRandom().randrange(61_200, 65_500)
 
 
-def _setup(submission: str, site: list[str], limits: Limits, uid: int | None) -> dict[str, Any]:
+def _setup(submission: Path, root: Path, site: list[str], limits: Limits, uid: int | None) -> dict[str, Any]:
     # A made-up user has nothing else running. Of a real one, what runs already counts too: over the whole machine
     # without a namespace of users, and before Linux 5.14 with one.
     running = 0 if uid is not None else _tasks_of_this_user()
@@ -182,7 +184,8 @@ def _setup(submission: str, site: list[str], limits: Limits, uid: int | None) ->
         "files": limits.files,
         **processes,
     }
-    return {"submission": submission, "site": site, "limits": rlimits, "uid": uid}
+    places = {"submission": str(submission), "root": str(root), "site": site}
+    return places | {"limits": rlimits, "uid": uid}
 
 
 def _tasks_of_this_user() -> int | None:

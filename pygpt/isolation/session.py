@@ -21,7 +21,8 @@ from pygpt.output.messages import Message, say
 
 _FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 # Answers that are texts or ids; all others are numbers that are computed with.
-_WHOLE = ("parts", "weight_map", "names", "text", "ids", "idx")
+_TEXTS = ("parts", "weight_map", "notes")
+_WHOLE = (*_TEXTS, "names", "text", "ids", "idx")
 # Of an answer beside its numbers: names, types and places of its tensors, and of a text.
 _HEADER = 1 << 20
 _LOOK_SECONDS = 0.1
@@ -54,13 +55,17 @@ class _TooLargeError(AnswerError):
 class Session:
     """One submission under examination, for as long as its grading takes."""
 
-    def __init__(self, submission: Path, limits: Limits, unsafe: bool) -> None:
+    def __init__(self, submission: Path, limits: Limits, unsafe: bool, root: Path | None = None) -> None:
+        """`submission` is loaded; `root` is the folder of all that was handed in, its parent where it stands alone."""
         self.submission, self.limits, self.unsafe = submission, limits, unsafe
+        self.root = root or submission.parent
         self.ends_at = time.monotonic() + limits.total_seconds
         self.process: Process | None = None
         self.starts, self._looked = 0, 0.0
         self.parts: tuple[str, ...] = ()
         self.weight_map: dict[str, list[str]] = {}
+        self.notes: tuple[str, ...] = ()
+        """What was left out, as `left_out.sentences` reads it."""
 
     def __enter__(self) -> "Session":
         return self
@@ -79,7 +84,7 @@ class Session:
         if self.starts > self.limits.restarts:
             raise AnswerError(say("not run: the submission's process ended too often ({n} times)", n=self.starts), True)
         self.starts += 1
-        self.process = Process(self.submission, self.limits, self.unsafe)
+        self.process = Process(self.submission, self.root, self.limits, self.unsafe)
         try:
             self._read(self.limits.load_seconds, 1 << 16)
         except AnswerError as failed:
@@ -87,9 +92,10 @@ class Session:
             if time.monotonic() >= self.ends_at:
                 raise
             raise PygptError("the isolated process did not start ({why})", why=failed.message) from failed
-        answer = self._ask({"op": "load"}, {}, {"parts": None, "weight_map": None}, self.limits.load_seconds)
-        parts, lines = (wire.words(or_raised(answer[name])).split("\n") for name in ("parts", "weight_map"))
-        self.parts = tuple(parts)
+        request = {"op": "load", "seconds": self.limits.load_seconds}
+        answer = self._ask(request, {}, dict.fromkeys(_TEXTS), self.limits.load_seconds)
+        parts, lines, notes = (wire.words(or_raised(answer[name])).split("\n") for name in _TEXTS)
+        self.parts, self.notes = tuple(parts), tuple(notes)
         self.weight_map = {name: own for name, *own in (line.split("\t") for line in lines if line)}
 
     def ask(self, request: dict[str, Any], tensors: Mapping[str, Tensor], shapes: Shapes) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import tempfile
+import textwrap
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -38,6 +39,11 @@ def small_rubric() -> Rubric:
         rubric.limits, check_seconds=3.0, load_seconds=6.0, total_seconds=40.0, memory_mib=2048, restarts=2
     )
     return dataclasses.replace(rubric, parts=("GPT",), limits=limits)
+
+
+def at_load(source: str) -> str:
+    """A submission that does this when it is loaded: the body of a class is run, whatever of the file is needed."""
+    return f"def act():\n{textwrap.indent(source, '    ')}\nclass Acts:\n    act()\n"
 
 
 def mutated(source: str, *changes: tuple[str, str]) -> str:
@@ -78,8 +84,8 @@ def examined(source: str, *stages: str, seed: int = SEED, rubric: Rubric | None 
         path = Path(folder) / "port.py"
         path.write_text(source)
         with (
-            staged(Submission(path, "port")) as (staged_path, _),
-            Session(staged_path, rubric.limits, False) as session,
+            staged(Submission(path, "port")) as copy,
+            Session(copy.path, rubric.limits, False) as session,
         ):
             session.load()
             exam = Exam(Port(session), rubric, seed)

@@ -10,7 +10,7 @@ from click.testing import Result
 
 from pygpt.grading.report import from_json
 from pygpt.grading.submission import Submission, UnusableError, find, staged
-from tests.grading.helpers import CORRECT, lost, needs_isolation
+from tests.grading.helpers import CORRECT, at_load, lost, needs_isolation
 
 Cli = Callable[..., Result]
 SMALL = '[parts]\nasked = ["GPT_NoAttn", "Encoder", "Decoder"]\n'
@@ -40,7 +40,7 @@ def test_hostile_names_links_and_neighbours(cli: Cli, tmp_path: Path) -> None:
     shadow(students / "shadow")
     odd = students / "odd"
     odd.mkdir()
-    (odd / "-x ..\n<b>'\";.py").write_text(TELLS)
+    (odd / "-x ..\n<b>'\";.py").write_text(at_load(TELLS))
     (odd / "link").symlink_to(students / "secret")
     (odd / "up").symlink_to("..")
     (odd / "loop").symlink_to(odd)

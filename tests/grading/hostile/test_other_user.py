@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pygpt.grading.report import from_json
-from tests.grading.helpers import CORRECT, lost, needs_isolation
+from tests.grading.helpers import CORRECT, at_load, lost, needs_isolation
 
 pytestmark = [
     needs_isolation,
@@ -57,7 +57,7 @@ def folder() -> Iterator[Path]:
 
 def test_a_grader_that_is_not_root(folder: Path) -> None:
     shutil.copy(CORRECT, folder / "class")
-    (folder / "class" / "bomb.py").write_text(BOMB)
+    (folder / "class" / "bomb.py").write_text(at_load(BOMB))
     (folder / "rubric.toml").write_text('[parts]\nasked = ["GPT_NoAttn", "Encoder", "Decoder"]\n')
     for path in folder.rglob("*"):
         path.chmod(0o777)

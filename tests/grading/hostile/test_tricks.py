@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pygpt.grading.report import GradeReport
-from tests.grading.helpers import grade_files, grade_sources, lost, needs_isolation, small_rubric
+from tests.grading.helpers import at_load, grade_files, grade_sources, lost, needs_isolation, small_rubric
 from tests.grading.hostile.sources import WRONG
 
 pytestmark = needs_isolation
@@ -44,6 +44,9 @@ for fd in range(3, 40):
     except OSError: pass
 """,
 }
+
+READ = ("syntax", "nul", "nested", "no_model")
+"""What is told of these by reading them; the others are told by what they do."""
 
 TRICKS = {
     "forks": """
@@ -150,7 +153,7 @@ def trick(self, x):
         for name, value in list(frame.f_locals.items()):
             if name == "answer": continue  # its own last one
             several = value.items() if isinstance(value, dict) else [(name, value)]
-            seen |= {f"{n.split('.')[0]}:{v.dtype}" for n, v in several if type(v) is torch.Tensor and n != "x"}
+            seen |= {f"{n.split('.')[0].rstrip('0123456789')}:{v.dtype}" for n, v in several if type(v) is torch.Tensor and n != "x"}
         frame = frame.f_back
     raise RuntimeError("holds " + " ".join(sorted(seen)))
 """,
@@ -182,12 +185,14 @@ QUICK = tuple(name for name in TRICKS if name not in SLOW)
 
 @cache
 def at_import() -> dict[str, GradeReport]:
-    return grade_sources(AT_IMPORT, small_rubric())
+    acts = {name: at_load(source) for name, source in AT_IMPORT.items() if name not in READ and isinstance(source, str)}
+    return grade_sources({**AT_IMPORT, **acts}, small_rubric())
 
 
 @cache
 def tricks(names: tuple[str, ...]) -> dict[str, GradeReport]:
-    sources = {name: f"{WRONG}\n{TRICKS[name]}\n" for name in names}
+    # By exec, since what it does cannot be known from reading: all of it is run.
+    sources = {name: f"{WRONG}\nexec({TRICKS[name]!r})\n" for name in names}
     return grade_sources({**sources, "honest": WRONG}, small_rubric())
 
 

@@ -153,7 +153,8 @@ def trick(self, x):
         for name, value in list(frame.f_locals.items()):
             if name == "answer": continue  # its own last one
             several = value.items() if isinstance(value, dict) else [(name, value)]
-            seen |= {f"{n.split('.')[0].rstrip('0123456789')}:{v.dtype}" for n, v in several if type(v) is torch.Tensor and n != "x"}
+            tensors = [(n, v) for n, v in several if type(v) is torch.Tensor and n != "x"]
+            seen |= {f"{n.split('.')[0].rstrip('0123456789')}:{v.dtype}" for n, v in tensors}
         frame = frame.f_back
     raise RuntimeError("holds " + " ".join(sorted(seen)))
 """,

@@ -15,6 +15,7 @@ FLOORS = (
     ("output",),
     ("settings", "vocabulary", "corpus"),
     ("r_semantics", "models", "trace", "training", "cached_forward", "generation", "weights", "losses", "checkpoints"),
+    ("r_files",),
     ("figures", "runs"),
     ("attention", "r"),
     ("parity", "progress"),

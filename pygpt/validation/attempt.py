@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pygpt.output.messages import Message
 from pygpt.settings import ModelName
 from pygpt.validation.course import Losses
 
@@ -26,6 +27,7 @@ class Attempt:
         network: the trained model, where there is one.
         text: 400 characters after the course's prompt, drawn as the recording drew them.
         facts: where it came from, for the report.
+        note: what was done to it before it could be judged, for the user to know.
     """
 
     name: str
@@ -38,3 +40,4 @@ class Attempt:
     network: "CharacterModel | None" = None
     text: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    note: Message | None = None

@@ -1,14 +1,13 @@
 """Making an attempt of what a user brings: a run's folder, an R history, R weights, or nothing (200 steps)."""
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from pygpt import checkpoints, corpus, training, weights
+from pygpt import checkpoints, corpus, training
 from pygpt.checkpoints import RunFolder
 from pygpt.corpus import SHAKESPEARE_SHA256, Corpus
 from pygpt.determinism import kernel_fingerprint, reproducible
@@ -17,6 +16,7 @@ from pygpt.generation import generate
 from pygpt.losses import STEPS, read_history, read_steps
 from pygpt.models import CharacterModel, build_model
 from pygpt.output.messages import Listed, say
+from pygpt.r_files.weights import Weights, read_weights
 from pygpt.settings import ModelName, ModelSettings, TrainingSettings
 from pygpt.training import Epoch, Step
 from pygpt.validation.attempt import Attempt
@@ -33,11 +33,14 @@ from pygpt.validation.course import (
 )
 from pygpt.validation.history import read_luz_history
 from pygpt.vocabulary import ORDERS, Vocabulary
+from pygpt.weights import check_state, load_state, weights_sha256
 
 QUICK_STEPS = 200
 # Settings that make a run another draw of the course's, not another exercise.
 _FREE = ("seed", "engine", "vocabulary", "padding_row", "bf16", "compile", "threads", "device", "checkpoint_every",
          "corpus", "epochs", "max_steps")  # fmt: skip
+# Other kernels, another number of threads: less than the fourth decimal.
+_SAME_LOSS = 5e-5
 # What a vocabulary's order is told by: so many validation windows are enough.
 _ENOUGH_WINDOWS = 640
 
@@ -90,18 +93,22 @@ def from_history(path: Path, model: ModelName) -> Attempt:
 
 
 def from_weights(path: Path, text: Corpus) -> Attempt:
-    """Weights that were trained in R, with R's keys, evaluated on the course's validation text.
+    """Weights that were trained in R, in any file that `read_weights` reads, on the course's validation text.
 
     The vocabulary's order is not in the file: of R's two (`icu`, `c`) the one with the lower loss is taken.
 
     Raises:
-        PygptError: not safetensors, or other keys or shapes than the course's models have.
+        PygptError: see `read_weights`; or other keys or shapes than the course's models have.
     """
-    tensors, _ = weights.read_tensors(path)
-    model: ModelName = "gpt" if any(name.startswith("MH.") for name in tensors) else "gpt_noattn"
-    _check_vocabulary_size(tensors, path)
+    return evaluated(read_weights(path), text)
+
+
+def evaluated(weights: Weights, text: Corpus) -> Attempt:
+    """The same for weights that are read already."""
+    check_weights(weights)
+    path, tensors, model = weights.path, weights.tensors, weights.settings.model
     network = build_model(ModelSettings(model=model))
-    weights.load_state(network, tensors, path)
+    load_state(network, tensors, path)
     network.eval()
     settings = TrainingSettings()
     with reproducible():
@@ -120,7 +127,41 @@ def from_weights(path: Path, text: Corpus) -> Attempt:
         network=network,
         text=sample(network, candidates[order]),
         facts={"vocabulary": order},
+        note=weights.note(heads=False),
     )
+
+
+def check_weights(weights: Weights) -> None:
+    """Raise PygptError where weights are not of a model of the course's vocabulary, size and heads."""
+    course = ModelSettings(model=weights.settings.model)
+    _check_vocabulary_size(weights.tensors, weights.path)
+    with torch.device("meta"):
+        check_state(build_model(course), weights.tensors, weights.path)
+    if course.model == "gpt" and weights.heads_known and weights.settings.n_head != course.n_head:
+        raise PygptError(
+            "{path} has {n} heads, the course {due}: it is another exercise's model",
+            path=weights.path,
+            n=weights.settings.n_head,
+            due=course.n_head,
+        )
+
+
+def with_history(attempt: Attempt, losses: Losses, decimals: int) -> Attempt:
+    """Evaluated weights and the history that lies in the same file: the history's losses are judged.
+
+    Where they are not the losses of these weights, a note says so.
+    """
+    here, last = attempt.losses[EPOCHS, "valid"], losses.get((EPOCHS, "valid"))
+    note = attempt.note
+    if last is None or not abs(here - last) < _SAME_LOSS:
+        note = say(
+            "{path}: its weights have a validation loss of {here:.4f} here, its history ends at {last:.4f}: "
+            "these weights are not those of its last epoch",
+            path=attempt.name,
+            here=here,
+            last=losses[max(losses)] if last is None else last,
+        )
+    return dataclasses.replace(attempt, losses=losses, decimals=decimals, note=note)
 
 
 def first_steps(model: ModelName, text: Corpus, same: bool, on_step: Callable[[], object]) -> Attempt:
@@ -155,15 +196,6 @@ def course_windows(text: Corpus, vocabulary: Vocabulary) -> tuple[Tensor, Tensor
     parts = corpus.split(vocabulary.encode(text.text), settings.share, settings.train_share)
     train, valid = (corpus.windows(part, ModelSettings().block_size, say("the course's text")) for part in parts)
     return train, valid
-
-
-def weights_sha256(tensors: dict[str, Tensor]) -> str:
-    """SHA-256 over each tensor's name (UTF-8) and float32 bytes, by sorted name, as the recordings' README has it."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(name.encode("utf-8"))
-        digest.update(tensors[name].detach().to("cpu", torch.float32).contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def sample(network: CharacterModel, vocabulary: Vocabulary) -> str | None:

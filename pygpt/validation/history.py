@@ -1,4 +1,4 @@
-"""Reading a luz history that was exported from R as CSV.
+"""Reading a luz history that was exported from R, as CSV or in R's own files.
 
 Wide, a line an epoch: the course's `df_metrics` (Epoca, Loss_Treino, Loss_Valid) or epoch, train, valid.
 Long, a line a loss: `luz::get_metrics(fitted)` (set, metric, epoch, value).
@@ -12,6 +12,8 @@ from pathlib import Path
 
 from pygpt.errors import PygptError
 from pygpt.output.messages import Listed, Message, say
+from pygpt.r_files.losses import LossTable, losses_of
+from pygpt.r_files.opening import is_r, opened
 from pygpt.validation.course import EPOCHS, KEYS, Losses
 
 _EPOCH = ("epoch", "epoca", "época", "epochs")
@@ -24,14 +26,17 @@ _SET, _METRIC, _VALUE = ("set",), ("metric",), ("value", "loss")
 _Line = tuple[int, dict[str, str]]
 
 
-def read_luz_history(path: Path) -> tuple[Losses, int]:
+def read_luz_history(path: Path, table: LossTable | None = None) -> tuple[Losses, int]:
     """The losses of a luz history, and with how many decimals they were written.
+
+    Args:
+        table: what one of R's own files was found to hold; None to open the file.
 
     Raises:
         PygptError: unreadable, a wrong separator, missing columns, text or NaN in numbers, an epoch missing, given
             twice, or beyond the course's three. The line is named.
     """
-    header, lines = _table(path)
+    header, lines = _table(path) if table is None else _numbered(table)
     losses: Losses = {}
     texts: list[str] = []
     for line, part, epoch_text, loss_text in _cells(path, header, lines):
@@ -67,6 +72,8 @@ def read_luz_history(path: Path) -> tuple[Losses, int]:
 
 
 def _table(path: Path) -> tuple[list[str], list[_Line]]:
+    if is_r(path):
+        return _table_of_r(path)
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -101,6 +108,22 @@ def _table(path: Path) -> tuple[list[str], list[_Line]]:
                 columns=len(header),
             )
     return header, [(number, dict(zip(header, row, strict=True))) for number, row in rows[1:]]
+
+
+def _table_of_r(path: Path) -> tuple[list[str], list[_Line]]:
+    """The same of R's own files: an RDS, a workspace, a luz_save, a checkpoint of luz's."""
+    table = losses_of(opened(path), path)
+    if table is None:
+        raise PygptError(
+            "{path} holds no losses of epochs: expected is what luz::get_metrics(fitted) gives, or "
+            "fitted$records$metrics, or a data frame with the columns epoch, train, valid",
+            path=path,
+        )
+    return _numbered(table)
+
+
+def _numbered(table: LossTable) -> tuple[list[str], list[_Line]]:
+    return table.header, [(n, dict(zip(table.header, row, strict=True))) for n, row in enumerate(table.lines, start=2)]
 
 
 def _cells(path: Path, header: list[str], lines: list[_Line]) -> list[tuple[int, str, str, str]]:

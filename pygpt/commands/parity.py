@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pygpt.commands.language import Command, Group, current, translated
-from pygpt.commands.options import given_settings, settings_options
+from pygpt.commands.options import given_settings, settings_options, tell_note, weights_option
 from pygpt.errors import PygptError
 from pygpt.output.messages import render
 from pygpt.settings import ModelName, ModelSettings, from_dict
@@ -67,6 +67,7 @@ def check(files: tuple[Path, ...], json_file: Path | None, html_file: Path | Non
 @click.option(
     "--run", "folder", type=click.Path(path_type=Path), help="Take shape and weights from a run (oracle only)."
 )
+@weights_option
 @settings_options(*_SHAPE, *_TASK)
 @click.option("--batch", type=int, default=2, show_default=True, help="Windows in the batch.")
 @click.option("--length", type=int, default=0, help="Characters in a window. [default: the whole block]")
@@ -76,6 +77,7 @@ def check(files: tuple[Path, ...], json_file: Path | None, html_file: Path | Non
 def compare(
     source: str,
     folder: Path | None,
+    weights_file: Path | None,
     config: Path | None,
     json_file: Path | None,
     html_file: Path | None,
@@ -95,14 +97,14 @@ def compare(
 
     given = given_settings(config, options)
     if source == "oracle":
-        task = _task(folder, given, batch=batch, length=length, steps=steps, tokens=tokens)
+        task = _task(folder, weights_file, given, batch=batch, length=length, steps=steps, tokens=tokens)
         with oracle_session() as r:
             reports = [sources.compare_with_oracle(task, r)]
     else:
-        if folder or given.keys() - {"model"}:
+        if folder or weights_file or given.keys() - {"model"}:
             raise PygptError(
                 "--source {source} compares at the recordings' own sizes and seeds: only --model can be chosen. "
-                "Other settings and --run go with --source oracle.",
+                "Other settings, --run and --weights go with --source oracle.",
                 source=source,
             )
         model: ModelName = given.get("model", "gpt")
@@ -148,11 +150,20 @@ def doctor(as_json: bool) -> None:
     raise click.exceptions.Exit(0 if diagnosis.sources["oracle"] else 1)
 
 
-def _task(folder: Path | None, given: dict[str, Any], **numbers: Any) -> "Task":
+def _task(folder: Path | None, weights_file: Path | None, given: dict[str, Any], **numbers: Any) -> "Task":
     from pygpt.parity.ladder import Task
 
     for_task = {name: given[name] for name in _TASK if name in given}
     shape = {name: given[name] for name in _SHAPE if name in given}
+    if folder and weights_file:
+        raise PygptError("--run and --weights both bring weights: give one of them")
+    if weights_file:
+        if shape.keys() - {"n_head", "dropout"}:
+            raise PygptError("--weights brings its own shape: of it, give --n-head and --dropout alone")
+        task = Task.of_weights(weights_file, **shape, **for_task, **numbers)
+        assert task.weights is not None
+        tell_note(task.weights.note())
+        return task
     if folder is None:
         return Task(from_dict(ModelSettings, shape), **for_task, **numbers)
     if shape:

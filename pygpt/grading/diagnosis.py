@@ -21,6 +21,7 @@ from pygpt.grading.drawn import normal_weights, silent
 from pygpt.grading.isolation.session import AnswerError
 from pygpt.grading.port import BLOCK_PARTS, Port, Weights
 from pygpt.output.messages import Message
+from pygpt.r_files.weights import Weights as WeightsOfFile
 from pygpt.settings import ModelName, ModelSettings
 
 Place = tuple[int, str]
@@ -99,16 +100,25 @@ class Diagnosis:
         return [change for change in self.changes if change.costs(check)]
 
 
-def diagnose(port: Port, model: ModelName, draw: Draw, rng: torch.Generator, tolerance: float) -> Diagnosis:
+def diagnose(
+    port: Port,
+    model: ModelName,
+    draw: Draw,
+    rng: torch.Generator,
+    tolerance: float,
+    trained: WeightsOfFile | None = None,
+) -> Diagnosis:
     """Ask a port about one of its models.
 
     Args:
         draw: `exam.settings`: draws the sizes of a small model.
+        trained: weights that are asked about beside the drawn ones, if they are this model's.
 
     Raises:
         AnswerError: the model cannot be built, or its weights cannot be carried over.
     """
-    asked = [_answered(port, q) for q in _shuffled(list(_questions(model, draw, rng)), rng)]
+    questions = [*_questions(model, draw, rng), *_of_file(model, trained, rng)]
+    asked = [_answered(port, q) for q in _shuffled(questions, rng)]
     asked.sort(key=lambda q: q.settings.n_embd * q.rows.numel())  # the quickest to compute decides first
     problem = next((q.problem for q in asked if q.problem is not None), None)
     gap = next((g for q in asked if (g := gap_of(R, q, tolerance)) is not None), None)
@@ -225,6 +235,13 @@ def _questions(model: ModelName, draw: Draw, rng: torch.Generator) -> Iterator[Q
         yield Question(settings, large, _rows(settings, 2, settings.block_size, rng), _SLACK)
     course = ModelSettings(model, dropout=0.0)
     yield Question(course, normal_weights(course, rng), _rows(course, 1, course.block_size, rng))
+
+
+def _of_file(model: ModelName, trained: WeightsOfFile | None, rng: torch.Generator) -> Iterator[Question]:
+    if trained is not None and trained.settings.model == model:
+        settings = trained.settings
+        weights = {name: value.double() for name, value in trained.tensors.items()}
+        yield Question(settings, weights, _rows(settings, 1, settings.block_size, rng))
 
 
 def _rows(settings: ModelSettings, batch: int, k: int, rng: torch.Generator) -> Tensor:

@@ -15,6 +15,7 @@ from pygpt.grading.isolation.session import AnswerError
 from pygpt.grading.port import BLOCK_PARTS, Port
 from pygpt.grading.rubric import Rubric
 from pygpt.output.messages import Message, say
+from pygpt.r_files.weights import Weights
 from pygpt.settings import MODELS, R_MODELS, ModelName, ModelSettings, PaddingRow
 
 _T = TypeVar("_T")
@@ -27,6 +28,8 @@ class Exam:
     port: Port
     rubric: Rubric
     seed: int
+    trained: Weights | None = None
+    """Of a file: the forward pass is asked about them, too."""
     items: dict[str, list[Item]] = field(default_factory=dict)
     """By check, in the order in which they ran."""
     padding_row: PaddingRow | None = None
@@ -95,7 +98,10 @@ class Exam:
     def diagnosis(self, model: ModelName) -> Diagnosis:
         """What the port's forward pass is."""
         rng = self.random("diagnosis", model)
-        return self.known(("diagnosis", model), lambda: diagnose(self.port, model, self.settings, rng, self.tolerance))
+        return self.known(("diagnosis", model), lambda: self._diagnosed(model, rng))
+
+    def _diagnosed(self, model: ModelName, rng: torch.Generator) -> Diagnosis:
+        return diagnose(self.port, model, self.settings, rng, self.tolerance, self.trained)
 
     def dropping(self, model: ModelName) -> Dropping:
         """What the port drops in training."""

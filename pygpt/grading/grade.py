@@ -1,8 +1,11 @@
 """Grading one submission: load it, run every check, and put all that came out into one report."""
 
+import hashlib
 import time
 import traceback
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 
 import torch
 
@@ -18,7 +21,9 @@ from pygpt.grading.report import FORMAT, CheckReport, GradeReport, ItemReport
 from pygpt.grading.rubric import Rubric
 from pygpt.grading.submission import Submission, UnusableError, staged
 from pygpt.output.messages import Message, plain, render, say
+from pygpt.r_files.weights import Weights, read_weights
 from pygpt.version import __version__
+from pygpt.weights import weights_sha256
 
 NOT_PROTECTED = say(
     "graded with --unsafe: the submission could read and write files, use the network and see other processes"
@@ -37,6 +42,8 @@ class GradingJob:
     """Of the report, one of `output.messages.LANGUAGES`."""
     unsafe: bool = False
     """Without isolation."""
+    weights: Path | None = None
+    """A file of weights that the forward pass is asked about, too; see `with_weights`."""
 
 
 def grade(submission: Submission, job: GradingJob) -> GradeReport:
@@ -58,6 +65,13 @@ def grade(submission: Submission, job: GradingJob) -> GradeReport:
         last = traceback.extract_tb(error.__traceback__)[-1]
         report = replace(report, message=plain(f"{type(error).__name__}: {error} ({last.name}:{last.lineno})"))
     return replace(report, seconds=round(time.monotonic() - began, 2))
+
+
+def with_weights(job: GradingJob, weights: Weights) -> GradingJob:
+    """The same job with weights to ask about; grades made without them, or with others, are not taken for these."""
+    both = f"{job.rubric.sha256} {weights_sha256(weights.tensors)}"
+    rubric = replace(job.rubric, sha256=hashlib.sha256(both.encode()).hexdigest())
+    return replace(job, rubric=rubric, weights=weights.path)
 
 
 def failed_report(submission: Submission, job: GradingJob, message: str = "") -> GradeReport:
@@ -93,7 +107,7 @@ def _examined(report: GradeReport, session: Session, job: GradingJob) -> GradeRe
     session.load()
     if not {"GPT", "GPT_NoAttn"} & set(session.parts) & set(job.rubric.parts):
         raise AnswerError(say("neither GPT nor GPT_NoAttn is defined"))
-    exam = Exam(Port(session), job.rubric, report.seed)
+    exam = Exam(Port(session), job.rubric, report.seed, _trained(job.weights))
     checks = asked(job.rubric)
     for check in checks:
         exam.run(check)
@@ -107,6 +121,11 @@ def _examined(report: GradeReport, session: Session, job: GradingJob) -> GradeRe
         checks=reports,
         ladders=ladders(exam, job.lang),
     )
+
+
+@cache
+def _trained(path: Path | None) -> Weights | None:
+    return None if path is None else read_weights(path)
 
 
 def _check(check: Check, items: list[Item], job: GradingJob) -> CheckReport:

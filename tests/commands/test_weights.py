@@ -11,6 +11,7 @@ from click.testing import Result
 
 from pygpt import api, training
 from pygpt.corpus import read_corpus, split, windows
+from pygpt.grading.isolation.sandbox import isolation_missing
 from pygpt.output.messages import say
 from pygpt.parity.ladder import Task, climb
 from pygpt.r_files.weights import read_weights
@@ -162,3 +163,25 @@ def test_parity_with_live_r(cli: Cli) -> None:
     result = cli("parity", "compare", "--weights", FILES / "list.pt", "--n-head", 4)
     assert result.exit_code == 0, result.output
     assert f"the weights of {FILES / 'list.pt'}" in result.output
+
+
+def test_a_port_is_asked_about_weights(cli: Cli, tmp_path: Path) -> None:
+    if (why := isolation_missing()) is not None:
+        pytest.skip(f"submissions cannot be isolated here: {why}")
+    right = (Path(__file__).parents[1] / "grading" / "submissions" / "correct.py").read_text()
+    # Wrong at these weights' size alone, which is never drawn.
+    output = "return self.ln_f(self.scale3(h))"
+    folder, out = tmp_path / "class", tmp_path / "out"
+    folder.mkdir()
+    (folder / "wrong.py").write_text(right.replace(output, f"{output} * (1 + (self.N == 1))", 1))
+    assert cli("grade", "run", folder, "--seed", 1, "--out", out).exit_code == 0
+    told = json.loads((out / "wrong.json").read_text())
+    assert told["score"] == told["max_score"]
+    (folder / "right.py").write_text(right)
+    # what was graded without the weights is not taken for a grade with them
+    run = cli("grade", "run", folder, "--weights", FILES / "list.pt", "--seed", 1, "--out", out)
+    assert run.exit_code == 0, run.output
+    for name, full in (("right", True), ("wrong", False)):
+        told = json.loads((out / f"{name}.json").read_text())
+        assert (told["score"] == told["max_score"]) == full
+    refused(cli("grade", "run", folder, "--weights", FILES / "pointers.rds"), "died with the R session")

@@ -82,7 +82,7 @@ def run(
     job = GradingJob(read_rubric(rubric_file), seed, lang, unsafe)
     if weights_file:
         weights = read_weights(weights_file)
-        tell_note(weights.note())
+        tell_note(weights.note(heads=False))  # any number of heads asks as well
         job = with_weights(job, weights)
     _require_isolation(unsafe)
     files = [(gradescope, services.gradescope), (prairielearn, services.prairielearn)]

@@ -70,7 +70,9 @@ def _tables(start: str, root: RValue | None) -> Iterator[tuple[str, LossTable]]:
 def _of_records(value: RValue) -> LossTable | None:
     """`fitted$records$metrics`, or the same with a vector of losses for each part."""
     parts = {name: _epochs(value.get(name)) for name in _PARTS}
-    if value.kind != "list" or "data.frame" in value.classes or not all(parts.values()):
+    if value.kind != "list" or "data.frame" in value.classes or not parts["train"]:
+        return None
+    if not parts["valid"] and not _is_nested(value.get("train")):  # numbers called train may be anything
         return None
     lines = [
         [part, metric, str(epoch), written]
@@ -95,6 +97,14 @@ def _epochs(part: RValue | None) -> list[dict[str, str]]:
             held = {name: _cells(v)[0] for name, v in _elements(epoch) if number(v) is not None}
             epochs.append(held)
     return epochs if len(epochs) == len(part.data) and all("loss" in epoch for epoch in epochs) else []
+
+
+def _is_nested(part: RValue | None) -> bool:
+    return (
+        part is not None
+        and part.kind == "list"
+        and all(epoch is not None and epoch.kind == "list" for epoch in part.data)
+    )
 
 
 def _elements(value: RValue) -> list[tuple[str, RValue | None]]:

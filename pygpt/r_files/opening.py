@@ -72,8 +72,12 @@ def opened(path: Path) -> Opened:
         with path.open("rb") as file:
             start = file.read(16)
             file.seek(0)
+            if start.startswith(ZSTD):
+                raise NeedsRError(say("it is compressed with zstd"))
+            if not _is_safetensors(start) and not start.startswith((*_COMPRESSED, *_OBJECTS, *_WORKSPACES)):
+                refuse_others(path, start)
             if not _is_safetensors(start):
-                return Opened(_objects(_content(file, start), path))
+                return Opened(_objects(_content(file, start)))
     except FileNotFoundError as error:
         raise PygptError("there is no file {path}", path=path) from error
     except OSError as error:
@@ -88,6 +92,11 @@ def opened(path: Path) -> Opened:
     return Opened({}, *read_tensors(path))
 
 
+def is_file(data: bytes) -> bool:
+    """Whether bytes begin as safetensors or an RDS, as R leaves them in another file: not compressed."""
+    return data.startswith(_OBJECTS) or _is_safetensors(data[:16])
+
+
 def opened_bytes(data: bytes) -> Opened:
     """The same for a file that lies in another, where R never compresses it.
 
@@ -95,7 +104,7 @@ def opened_bytes(data: bytes) -> Opened:
         UnreadableError: it is damaged, or neither safetensors nor R's.
     """
     if not _is_safetensors(data[:16]):
-        return Opened(_objects(data, None))
+        return Opened(_objects(data))
     try:
         tensors = load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
@@ -120,8 +129,6 @@ def _uncompressed(file: IO[bytes], start: bytes) -> IO[bytes]:
 
 def _content(file: IO[bytes], start: bytes) -> bytes:
     """All bytes, uncompressed."""
-    if start.startswith(ZSTD):
-        raise NeedsRError(say("it is compressed with zstd"))
     plain, compressed = _uncompressed(file, start), start.startswith(tuple(_COMPRESSED))
     parts, size = list[bytes](), 0
     try:
@@ -139,11 +146,9 @@ def _content(file: IO[bytes], start: bytes) -> bytes:
     return b"".join(parts)
 
 
-def _objects(data: bytes, path: Path | None) -> dict[str, RValue | None]:
-    if data.startswith(_OBJECTS):
-        return {"": unserialize(data)}
+def _objects(data: bytes) -> dict[str, RValue | None]:
     if not data.startswith(_WORKSPACES):
-        refuse_others(data, path)
+        return {"": unserialize(data)}
     held = unserialize(data, 5)
     if held is None or held.kind != "pairlist":
         raise damaged()

@@ -1,13 +1,10 @@
 """Files of others, called by their names: what wrote them, and the line that turns them into something to read."""
 
-import io
 import zipfile
 from pathlib import Path
 from typing import NoReturn
 
 from pygpt.errors import PygptError
-from pygpt.output.messages import say
-from pygpt.r_files.values import UnreadableError
 from pygpt.weights import read_tensors
 
 ZSTD = b"\x28\xb5\x2f\xfd"
@@ -24,32 +21,30 @@ def is_of_others(path: Path) -> bool:
         return False
 
 
-def refuse_others(data: bytes, path: Path | None) -> NoReturn:
+def refuse_others(path: Path, start: bytes) -> NoReturn:
     """Say what a file is that is neither safetensors nor R's.
 
     Args:
-        path: of the file; None where it lies in another, which must then be damaged.
+        start: its first bytes.
 
     Raises:
-        PygptError, UnreadableError: always.
+        PygptError: always.
     """
-    if path is None:
-        raise UnreadableError(say("it is damaged"))
-    names = _names(data) if data.startswith(_ZIP) else []
+    names = _names(path) if start.startswith(_ZIP) else []
     if any(name.endswith("constants.pkl") for name in names):
         raise PygptError(
             "{path} is a TorchScript program, which would run here. Write its weights with Python:\n{line}",
             path=path, line=_line(path, "torch.jit.load({path}).state_dict()"),
         )  # fmt: skip
-    if data.startswith(_PICKLES) or any(name.endswith("data.pkl") for name in names):
+    if start.startswith(_PICKLES) or any(name.endswith("data.pkl") for name in names):
         raise PygptError(
             "{path} was written by Python's torch.save: a pickle, which can run a program when it is read, so it is "
             "not read. Write it as safetensors, in Python:\n{line}\n(of a checkpoint that holds more than the weights, "
             'take its part: torch.load(…)["model"])',
             path=path, line=_line(path, 'torch.load({path}, map_location="cpu", weights_only=True)'),
         )  # fmt: skip
-    if not data:
-        raise UnreadableError(say("it is empty"))
+    if not start:
+        raise PygptError("{path} is empty", path=path)
     if path.suffix == ".safetensors":
         read_tensors(path)  # which says what is wrong with it
     raise PygptError(
@@ -59,9 +54,9 @@ def refuse_others(data: bytes, path: Path | None) -> NoReturn:
     )  # fmt: skip
 
 
-def _names(data: bytes) -> list[str]:
+def _names(path: Path) -> list[str]:
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zipfile.ZipFile(path) as archive:
             return archive.namelist()
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
         return []

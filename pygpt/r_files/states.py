@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pygpt.output.messages import say
 from pygpt.r_files.archives import tensor_of
-from pygpt.r_files.opening import Opened, opened_bytes
+from pygpt.r_files.opening import Opened, is_file, opened_bytes
 from pygpt.r_files.serialization import unserialize
 from pygpt.r_files.streams import damaged
 from pygpt.r_files.values import NA_INTEGER, NUMERIC, RValue, UnreadableError, shape, texts
@@ -98,10 +98,10 @@ def _walk(found: Found, start: str, root: RValue | None, addressed: dict[str, Te
             continue
         seen.add(id(value))
         found.pointers |= value.kind == "externalptr" or bool({"torch_tensor", "nn_module"} & {*value.classes})
+        # luz_save's .serialized_model, torch_serialize's raw vector
+        if value.kind == "raw" and "torch_serialized_tensor" not in value.classes and is_file(value.data):
+            inner.append((place, value.data))
         held = dict(value.items())
-        model = held.get(".serialized_model")
-        if model is not None and model.kind == "raw":
-            inner.append((place, model.data))
         if any(name.endswith(MARK) for name in held):
             if not _dead(held):
                 found.states.append((place, {name: _tensor(name, v, addressed) for name, v in held.items()}))

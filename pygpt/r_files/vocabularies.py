@@ -41,6 +41,12 @@ def vocabulary_of(weights: Weights, given: str | None) -> Vocabulary:
             )
         return weights.vocabulary
     path = Path(given)
+    if given not in NAMES and not path.exists():
+        raise PygptError(
+            "there is no file {path}: --vocabulary takes a vocabulary.json, R's vocab by saveRDS, or the text that the "
+            "model was trained on (sample, shakespeare, or a path)",
+            path=path,
+        )
     if given not in NAMES and path.is_dir():
         found = Vocabulary.from_file(path / _FILE)
     elif given not in NAMES and is_r(path):

@@ -95,7 +95,10 @@ def weights_of(found: states.Found, path: Path, n_head: int | None = None) -> We
     notes = [say("the prefix {prefix} is left out", prefix=prefix)] if prefix else []
     tensors, changed = _float32(tensors)
     notes += changed
-    heads = n_head or hints.heads(found.files)
+    held = hints.heads(found.files)
+    if n_head is not None and held is not None and n_head != held:
+        raise PygptError("{path} says that it has {held} heads, not {n}", path=path, held=held, n=n_head)
+    heads = n_head or held
     settings = _settings(tensors, path, heads)
     with torch.device("meta"):
         model = build_model(settings)
@@ -132,8 +135,8 @@ def _same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 def _refuse_without(found: states.Found, path: Path) -> None:
     if found.pointers:
         raise PygptError(
-            "{path} holds tensors as addresses, which died with the R session that wrote them: saveRDS and save do not "
-            "write R torch's tensors. Where the model is still there, these two lines of R write them:\n"
+            "{path} holds tensors as addresses, which died with the R session that wrote them: saveRDS and save do "
+            "not write R torch's tensors. Where the model is still there, these two lines of R write them:\n"
             '  library(torch)\n  torch_save(model$state_dict(), "weights.pt")',
             path=path,
         )
@@ -178,8 +181,14 @@ def _settings(tensors: dict[str, Tensor], path: Path, heads: int | None) -> Mode
     rows = {}
     for name in ("wpe.weight", states.MARK):
         table = tensors.get(name)
-        if table is None or table.dim() != 2 or n_embd not in table.shape:
+        if table is None:
             raise PygptError("{path} lacks {name}, a matrix of {n} columns", path=path, name=name, n=n_embd)
+        if table.dim() != 2 or n_embd not in table.shape:
+            raise PygptError(
+                "{path}: {name} has shape {shape}, and not {n} columns, as many as scale3.weight has numbers. In R, "
+                "as.array(tensor) keeps the shape",
+                path=path, name=name, shape=tuple(table.shape), n=n_embd,
+            )  # fmt: skip
         # also where rows and columns are exchanged: then the check of the shapes says so
         rows[name] = table.shape[0] if table.shape[1] == n_embd else table.shape[1]
     blocks = {name.split(".")[1] for name in tensors if name.startswith("scale2.")}

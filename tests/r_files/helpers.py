@@ -15,7 +15,7 @@ TEXT = HERE / "text.txt"
 WEIGHTS = (
     "module.pt", "state_dict.pt", "list.pt", "checkpoint-2.pt", "module_v2.pt", "state_dict_v2.pt", "state_dict_v1.pt",
     "luz_save.rds", "safe_save_file.safetensors", "exercise.safetensors", "arrays.rds", "everything.RData",
-    "float64.pt",
+    "float64.pt", "each_serialized.rds",
 )  # fmt: skip
 # Of these, the ones that say how many heads there are.
 WITH_HEADS = ("module.pt", "module_v2.pt", "luz_save.rds", "exercise.safetensors")

@@ -35,6 +35,8 @@ safetensors::safe_save_file(state, path("safe_save_file.safetensors"))
 save_fitted_weights(fitted, "GPT", config, vocab, 42, path("exercise.safetensors"))
 saveRDS(lapply(state, as.array), path("arrays.rds"))
 saveRDS(lapply(state, function(x) { a <- as.array(x); if (length(dim(a)) == 2) t(a) else a }), path("transposed.rds"))
+saveRDS(lapply(state, as.numeric), path("flat.rds"))
+saveRDS(lapply(state, torch_serialize), path("each_serialized.rds"))
 saveRDS(vocab, path("vocab.rds"))
 saveRDS(state, path("pointers.rds"))
 torch_save(lapply(state, function(x) x$to(dtype = torch_half())), path("float16.pt"))
@@ -44,6 +46,8 @@ for (version in 1:2) {
   options(torch.serialization_version = version)
   torch_save(state, path(sprintf("state_dict_v%d.pt", version)))
 }
+# safetensors of R 0.2.1 cannot write it in format 3
+torch_save(lapply(state, function(x) x$to(dtype = torch_bfloat16())), path("bfloat16_v2.pt"))
 torch_save(model, path("module_v2.pt"))
 
 # Smaller, the same objects.

@@ -75,10 +75,17 @@ def test_rounding_is_said(tmp_path: Path) -> None:
     assert torch.equal(weights.tensors["wte.weight"], (EXPECTED["wte.weight"].double() / 3).float())
 
 
-def test_half_precision_of_r(tmp_path: Path) -> None:
-    weights = read_weights(FILES / "float16.pt")
-    assert "17 tensors were float16" in str(weights.note())
-    assert torch.equal(weights.tensors["wte.weight"], EXPECTED["wte.weight"].half().float())
+def test_half_precision_of_r() -> None:
+    for name, dtype in (("float16.pt", torch.float16), ("bfloat16_v2.pt", torch.bfloat16)):
+        weights = read_weights(FILES / name)
+        assert "17 tensors were " + name.partition("_v2")[0].removesuffix(".pt") in str(weights.note())
+        for key, value in EXPECTED.items():
+            assert torch.equal(weights.tensors[key], value.to(dtype).float())
+
+
+def test_arrays_without_their_shape() -> None:
+    with pytest.raises(PygptError, match=r"wpe\.weight has shape \(48,\), and not 8 columns.*as\.array"):
+        read_weights(FILES / "flat.rds")
 
 
 def test_transposed_matrices_are_told(tmp_path: Path) -> None:
@@ -100,7 +107,8 @@ def test_transposed_matrices_are_told(tmp_path: Path) -> None:
         (lambda w: w.pop("FFN.0.2.bias"), ["missing FFN.0.2.bias"]),
         (lambda w: w.update({"step": torch.tensor([3])}), ["unexpected step"]),
         (lambda w: w.update({"wte.weight": torch.zeros(23, 8, dtype=torch.int32)}), ["torch.int32", "torch.float32"]),
-        (lambda w: w.update({"wpe.weight": torch.zeros(6)}), ["lacks wpe.weight, a matrix of 8 columns"]),
+        (lambda w: w.pop("wpe.weight"), ["lacks wpe.weight, a matrix of 8 columns"]),
+        (lambda w: w.update({"wpe.weight": torch.zeros(6)}), ["wpe.weight has shape (6,), and not 8 columns"]),
         (lambda w: w.update({"net.wte.weight": w.pop("wte.weight")}), ["net.wte.weight, not wte.weight"]),
         (lambda w: w.clear(), ["holds no weights of the course's models"]),
     ],
@@ -114,9 +122,11 @@ def test_other_models(change: Callable[[dict[str, Tensor]], object], words: list
         assert word in str(failed.value)
 
 
-def test_heads_that_do_not_divide_the_width(tmp_path: Path) -> None:
+def test_heads_that_cannot_be() -> None:
     with pytest.raises(PygptError, match="n_head = 3"):
         read_weights(FILES / "state_dict.pt", 3)
+    with pytest.raises(PygptError, match="says that it has 4 heads, not 2"):
+        read_weights(FILES / "exercise.safetensors", 2)
 
 
 def test_several_sets_of_weights_are_named() -> None:
@@ -154,7 +164,7 @@ def test_a_torchscript_program_is_not_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "it is empty"),
+        (b"", "w.rds is empty"),
         (b"some text", "none of the files that are read here"),
         (b"\x89HDF\r\n\x1a\n", "none of the files that are read here"),
         (b"PK\3\4 broken", "none of the files that are read here"),

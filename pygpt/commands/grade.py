@@ -32,6 +32,7 @@ def grade() -> None:
 @_rubric_option
 @click.option(
     "--weights",
+    "--r",
     "weights_file",
     type=_FILE,
     help="Ask about these trained weights, too, as R wrote them (torch_save, luz_save, …) or safetensors.",

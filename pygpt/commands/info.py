@@ -1,4 +1,4 @@
-"""`info`: what a run, a file of weights or a configuration is."""
+"""`info`: what a run, a file of R's or a configuration is."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from pygpt.settings import ModelSettings, TrainingSettings, from_dict, setting_n
 @weights_option
 @settings_options(*setting_names())
 def info(folder: Path | None, weights_file: Path | None, config: Path | None, **options: Any) -> None:
-    """Show a run, a file of weights, or a configuration before it is run: parameters by module, sizes, settings."""
+    """Show a run, a file of R's, or a configuration before it is run: parameters by module, sizes, settings, losses."""
     given = given_settings(config, options)
     if (folder and (given or weights_file)) or (weights_file and given.keys() - {"n_head"}):
         raise PygptError("--run or --weights shows what is there: give it alone, without settings")
@@ -50,10 +50,18 @@ def _show_run(folder: Path) -> None:
 
 
 def _show_weights(file: Path, n_head: int | None) -> None:
-    from pygpt.r_files.weights import read_weights
+    from pygpt.r_files.losses import losses_of
+    from pygpt.r_files.opening import opened
+    from pygpt.r_files.weights import found_in, weights_of
     from pygpt.weights import weights_sha256
 
-    weights = read_weights(file, n_head)
+    held = opened(file)
+    found, losses = found_in(held, file), losses_of(held, file)
+    if losses is not None:
+        table(losses.header, losses.lines)
+    if losses is not None and not found.states:
+        return
+    weights = weights_of(found, file, n_head)
     # dropout leaves no trace in weights
     click.echo("".join(line for line in to_toml(weights.settings).splitlines(True) if not line.startswith("dropout")))
     _show_parameters(weights.settings)

@@ -43,6 +43,7 @@ def given_settings(config: Path | None, options: dict[str, Any]) -> dict[str, An
 
 weights_option = click.option(
     "--weights",
+    "--r",
     "weights_file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Weights alone, as R wrote them (torch_save, luz_save, safe_save_file, saveRDS of arrays), or safetensors.",

@@ -38,7 +38,16 @@ def refused(result: Result, *words: str) -> None:
 def test_text_from_every_file_is_rs(cli: Cli, name: str, tmp_path: Path) -> None:
     options = [] if name in WITH_HEADS else ["--n-head", 4]
     options += [] if name in ("exercise.safetensors", "everything.RData") else ["--vocabulary", FILES / "vocab.rds"]
-    result = cli("generate", "--weights", file(name, tmp_path), *options, "--prompt", "to ", "--tokens", 100)
+    result = cli(
+        "generate",
+        "--r" if "luz" in name else "--weights",
+        file(name, tmp_path),
+        *options,
+        "--prompt",
+        "to ",
+        "--tokens",
+        100,
+    )
     assert result.exit_code == 0, result.output
     assert result.stdout == OF_SEED_123 + "\n"
     assert result.stderr.count("\n") == ("RData" in name or "rays" in name or "64" in name)
@@ -126,6 +135,18 @@ def test_info_of_a_file(cli: Cli, tmp_path: Path) -> None:
     assert "vocabulary: not in the file" in result.stdout
     assert "17 tensors were float64" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_info_of_losses(cli: Cli) -> None:
+    """As write.csv wrote them, with weights beside them or alone."""
+    rows = [line.split(",") for line in (FILES / "get_metrics.csv").read_text().replace('"', "").splitlines()[1:]]
+    for name in ("luz_save.rds", "workspace.RData"):
+        shown = [line.split() for line in cli("info", "--r", FILES / name).stdout.splitlines()]
+        for row in rows:
+            (found,) = (line for line in shown if line[:3] == row[:3])
+            assert f"{float(found[3]):.15g}" == row[3]
+        assert (["n_head", "=", "4"] in shown) == (name == "luz_save.rds")
+    refused(cli("info", "--r", FILES / "vocab.rds"), "holds no weights")
 
 
 def test_attention_of_a_file(cli: Cli, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pygpt.r_files.weights import Weights, read_weights
 from pygpt.vocabulary import Vocabulary
 from tests.r_files.helpers import FILES, TEXT
 
-CHARACTERS = tuple(sorted(set(TEXT.read_text())))  # R was in the C locale
+CHARACTERS = tuple(sorted(set(TEXT.read_text())))  # the same in both of R's orders
 
 
 @pytest.fixture(scope="module")

@@ -63,8 +63,7 @@ def _tables(start: str, root: RValue | None) -> Iterator[tuple[str, LossTable]]:
             yield place, table
         elif value.kind != "double":
             # luz's profile looks like its metrics, but holds seconds
-            held = [(f"{place}${name}", v) for name, v in value.items() if name != "profile"]
-            open_ += reversed(held)
+            open_ += reversed([(where, v) for where, v in value.below(place) if not where.endswith("$profile")])
 
 
 def _of_records(value: RValue) -> LossTable | None:

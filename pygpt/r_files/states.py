@@ -107,12 +107,8 @@ def _walk(found: Found, start: str, root: RValue | None, addressed: dict[str, Te
                 found.states.append((place, {name: _tensor(name, v, addressed) for name, v in held.items()}))
             found.pointers |= _dead(held)
             continue
-        open_ += [(_below(place, name), v) for name, v in reversed(held.items())]
+        open_ += reversed(value.below(place))
     return inner
-
-
-def _below(place: str, name: str) -> str:
-    return f"{place}${name}"
 
 
 def _dead(held: dict[str, RValue | None]) -> bool:

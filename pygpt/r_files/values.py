@@ -69,6 +69,11 @@ class RValue:
         elif self.kind == "environment":
             yield from self.data.items()
 
+    def below(self, place: str) -> "list[tuple[str, RValue | None]]":
+        """The same with their places as R writes them, below this one's: `x$name`, `x[[2]]`."""
+        places = (f"{place}${name}" if name else f"{place}[[{i}]]" for i, (name, _) in enumerate(self.items(), start=1))
+        return list(zip(places, (value for _, value in self.items()), strict=True))
+
 
 _VECTORS = (*NUMERIC, "complex", "character", "raw", "list", "pairlist", "environment")
 

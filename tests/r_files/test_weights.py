@@ -14,7 +14,7 @@ from pygpt.models import build_model
 from pygpt.output.messages import render
 from pygpt.r_files.weights import read_weights
 from pygpt.settings import ModelSettings
-from tests.r_files.helpers import FILES, WEIGHTS, WITH_HEADS, file
+from tests.r_files.helpers import FILES, WEIGHTS, WITH_HEADS, file, rds
 
 # By the package safetensors, which knows nothing of R.
 EXPECTED = load_file(FILES / "safe_save_file.safetensors")
@@ -132,6 +132,17 @@ def test_heads_that_cannot_be() -> None:
 def test_several_sets_of_weights_are_named() -> None:
     with pytest.raises(PygptError, match=r"x\$first, x\$second\. Write one of them alone, in R:\n  torch::torch_save"):
         read_weights(FILES / "several.pt")
+
+
+def test_lists_without_names(tmp_path: Path) -> None:
+    arrays = {name: value.numpy() for name, value in EXPECTED.items()}
+    (tmp_path / "w.rds").write_bytes(rds([1.0, {"a": 2.0}, [arrays], "text"]))
+    weights = read_weights(tmp_path / "w.rds", 4)
+    assert torch.equal(weights.tensors["wte.weight"], EXPECTED["wte.weight"])
+    other = arrays | {"ln_f.weight": arrays["ln_f.weight"] + 1}
+    (tmp_path / "w.rds").write_bytes(rds([[arrays], {"last": [arrays, other]}]))
+    with pytest.raises(PygptError, match=r"x\[\[1\]\]\[\[1\]\], x\[\[2\]\]\$last\[\[2\]\]\."):
+        read_weights(tmp_path / "w.rds", 4)
 
 
 def test_addresses_are_no_weights() -> None:

@@ -11,14 +11,14 @@ from pygpt.errors import PygptError
 from pygpt.version import __version__
 
 if TYPE_CHECKING:
-    from pygpt.api import Run, load, train
+    from pygpt.api import Run, load, load_weights, train
 
-__all__ = ["PygptError", "Run", "__version__", "load", "train"]
+__all__ = ["PygptError", "Run", "__version__", "load", "load_weights", "train"]
 
 
 def __getattr__(name: str) -> Any:
     # Not before they are asked for (PEP 562): they bring torch, and `--help` is to answer at once.
-    if name in ("Run", "load", "train"):
+    if name in ("Run", "load", "load_weights", "train"):
         from pygpt import api
 
         return getattr(api, name)

@@ -8,10 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor
+
 from pygpt import checkpoints, generation, losses, progress
 from pygpt.determinism import reproducible
 from pygpt.models import CharacterModel
 from pygpt.output.messages import say
+from pygpt.r_files.vocabularies import vocabulary_of
+from pygpt.r_files.weights import Weights, read_weights
 from pygpt.settings import ModelSettings, TrainingSettings
 from pygpt.training import Epoch
 from pygpt.vocabulary import Vocabulary
@@ -38,6 +42,20 @@ def train(out: str | Path | None = None, *, resume: bool = False, quiet: bool = 
     return load(folder)
 
 
+def load_weights(path: str | Path, vocabulary: str | Path | None = None, n_head: int | None = None) -> "WeightsFile":
+    """Weights alone, as R or PyTorch wrote them: `torch_save`, `luz_save`, `safe_save_file`, arrays in an RDS, ….
+
+    Args:
+        vocabulary: a vocabulary.json, a run's folder, R's `vocab` by saveRDS, or the text that the model was trained
+            on (sample, shakespeare, or a path); None where the file itself says it.
+        n_head: how many heads; None where the file says it, or the course's 2 are right.
+
+    Raises:
+        PygptError: the file cannot be read, holds no such weights, or the vocabulary does not fit.
+    """
+    return WeightsFile(Path(path), None if vocabulary is None else str(vocabulary), n_head)
+
+
 def load(folder: str | Path) -> "Run":
     """The run in a folder.
 
@@ -47,7 +65,78 @@ def load(folder: str | Path) -> "Run":
     return Run(Path(folder))
 
 
-class Run:
+class Trained:
+    """A trained model with its vocabulary: what it writes and what it attends to.
+
+    Attributes:
+        model_settings: the model's shape.
+        vocabulary: its characters in their order.
+        r_threads: how many threads R's torch has, whose text is drawn.
+    """
+
+    model_settings: ModelSettings
+    vocabulary: Vocabulary
+    r_threads: int = 1
+
+    @property
+    def model(self) -> CharacterModel:
+        """The model, in eval mode, on the CPU."""
+        raise NotImplementedError
+
+    def generate(
+        self,
+        prompt: str,
+        tokens: int = 300,
+        temperature: float = 0.8,
+        seed: int | Tensor = 123,
+        top_k: int | None = None,
+    ) -> str:
+        """`prompt` and the `tokens` characters that R draws after it with this seed (`Generate_Text_Base`).
+
+        Args:
+            seed: or the state of a generator to go on from, such as a run's `generator_state`.
+
+        Raises:
+            PygptError: a value that is not allowed, or a character that the vocabulary does not hold.
+        """
+        (text,) = self.samples(prompt, tokens, temperature, [seed], top_k)
+        return text
+
+    def samples(
+        self,
+        prompt: str,
+        tokens: int = 300,
+        temperature: float = 0.8,
+        seeds: Sequence[int | Tensor] = (123,),
+        top_k: int | None = None,
+    ) -> list[str]:
+        """One text for each seed, all drawn together: quicker than one after the other, and the same texts."""
+        drawn = zip(*self.draw(prompt, tokens, temperature, seeds, top_k), strict=True)
+        return [prompt + self.vocabulary.decode(rows) for rows in drawn]
+
+    def draw(
+        self, prompt: str, tokens: int, temperature: float, seeds: Sequence[int | Tensor], top_k: int | None
+    ) -> Iterator[list[int]]:
+        """The rows that are drawn after `prompt`, one for each seed, `tokens` times, as they come.
+
+        Raises:
+            PygptError: as `generate`, before anything is drawn.
+        """
+        rows = self.vocabulary.encode(prompt, say("the prompt")).tolist()
+        return generation.generate(self.model, rows, tokens, temperature, seeds, top_k, self.r_threads)
+
+    def attention(self, text: str) -> "AttentionView":
+        """What the model attends to in the last block of `text`: weights (layer, head, query, key).
+
+        Raises:
+            PygptError: a model without attention, or a text that it cannot take.
+        """
+        from pygpt.attention.view import view
+
+        return view(self.model, self.vocabulary, text)
+
+
+class Run(Trained):
     """A run's folder as Python objects; each is read when it is first asked for.
 
     Attributes:
@@ -64,6 +153,7 @@ class Run:
         self.training_settings: TrainingSettings = self._run.training
         self.provenance: dict[str, Any] = self._run.provenance
         self.vocabulary: Vocabulary = self._run.vocabulary
+        self.r_threads = self.training_settings.r_threads
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, {self.model_settings.model}, {len(self.history)} epochs)"
@@ -96,47 +186,33 @@ class Run:
         """
         return losses.read_steps(self.folder)
 
-    def generate(
-        self, prompt: str, tokens: int = 300, temperature: float = 0.8, seed: int = 123, top_k: int | None = None
-    ) -> str:
-        """`prompt` and the `tokens` characters that R draws after it with this seed (`Generate_Text_Base`).
+    @cached_property
+    def generator_state(self) -> Tensor:
+        """The state of torch's generator after the last step: what R draws next, where nothing is seeded anew.
 
         Raises:
-            PygptError: a value that is not allowed, or a character that the vocabulary does not hold.
+            PygptError: the run has no checkpoint, was trained on another device, or the file is damaged.
         """
-        (text,) = self.samples(prompt, tokens, temperature, [seed], top_k)
-        return text
+        return checkpoints.generator_state(self._run)
 
-    def samples(
-        self,
-        prompt: str,
-        tokens: int = 300,
-        temperature: float = 0.8,
-        seeds: Sequence[int] = (123,),
-        top_k: int | None = None,
-    ) -> list[str]:
-        """One text for each seed, all drawn together: quicker than one after the other, and the same texts."""
-        drawn = zip(*self.draw(prompt, tokens, temperature, seeds, top_k), strict=True)
-        return [prompt + self.vocabulary.decode(rows) for rows in drawn]
 
-    def draw(
-        self, prompt: str, tokens: int, temperature: float, seeds: Sequence[int], top_k: int | None
-    ) -> Iterator[list[int]]:
-        """The rows that are drawn after `prompt`, one for each seed, `tokens` times, as they come.
+class WeightsFile(Trained):
+    """Weights alone, from a file of R's or PyTorch's.
 
-        Raises:
-            PygptError: as `generate`, before anything is drawn.
-        """
-        rows = self.vocabulary.encode(prompt, say("the prompt")).tolist()
-        r_threads = self.training_settings.r_threads
-        return generation.generate(self.model, rows, tokens, temperature, seeds, top_k, r_threads)
+    Attributes:
+        weights: what the file says: tensors under R's keys, settings, notes on what was changed.
+    """
 
-    def attention(self, text: str) -> "AttentionView":
-        """What the model attends to in the last block of `text`: weights (layer, head, query, key).
+    def __init__(self, path: Path, vocabulary: str | None, n_head: int | None) -> None:
+        self.weights: Weights = read_weights(path, n_head)
+        self.model_settings = self.weights.settings
+        self.vocabulary = vocabulary_of(self.weights, vocabulary)
 
-        Raises:
-            PygptError: a model without attention, or a text that it cannot take.
-        """
-        from pygpt.attention.view import view
+    def __repr__(self) -> str:
+        return f"WeightsFile({str(self.weights.path)!r}, {self.model_settings.model})"
 
-        return view(self.model, self.vocabulary, text)
+    @cached_property
+    def model(self) -> CharacterModel:
+        """The model with these weights, in eval mode, on the CPU."""
+        with reproducible():
+            return self.weights.model()

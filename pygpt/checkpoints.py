@@ -207,6 +207,33 @@ def restore_checkpoint(run: RunFolder, state: TrainingState) -> bool:
     return True
 
 
+def generator_state(run: RunFolder) -> Tensor:
+    """The state of torch's generator (CPU) at the last checkpoint, uint8, as `torch.get_rng_state` gives it.
+
+    After a finished training it is where R's generator is, too.
+
+    Raises:
+        PygptError: no checkpoint, a damaged one, or one of a training whose numbers another device drew.
+    """
+    path = run.folder / RESUME
+    if not path.exists():
+        raise PygptError(
+            "{folder} has no {file}: the state of its generator is not there", folder=run.folder, file=RESUME
+        )
+    tensors, _ = read_tensors(path)
+    if "rng.cuda" in tensors:
+        raise PygptError(
+            "{folder} was trained on {device}, whose generator R would go on from: that cannot be done on the CPU. "
+            "Generate with --seed.",
+            folder=run.folder, device=run.training.device,
+        )  # fmt: skip
+    try:
+        torch.Generator().set_state(tensors["rng.cpu"])
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise PygptError("{path} is not a checkpoint of this run ({why})", path=path, why=repr(error)) from error
+    return tensors["rng.cpu"]
+
+
 def _state_tensors(state: TrainingState) -> dict[str, Tensor]:
     tensors = {f"model.{name}": value.contiguous() for name, value in state.model.state_dict().items()}
     for i, values in state.optimizer.state_dict()["state"].items():

@@ -25,7 +25,7 @@ def generate(
     prompt: Sequence[int],
     tokens: int,
     temperature: float = 0.8,
-    seeds: Sequence[int] = (123,),
+    seeds: Sequence[int | Tensor] = (123,),
     top_k: int | None = None,
     r_threads: int = 1,
 ) -> Iterator[list[int]]:
@@ -36,7 +36,8 @@ def generate(
         prompt: rows of the vocabulary, at least one.
         tokens: how many to draw.
         temperature: what the logits are divided by; 0 takes the likeliest token each time.
-        seeds: one sample each.
+        seeds: one sample each: a seed, or the state of a generator (uint8) to go on from, as R does where it seeds
+            nothing anew.
         top_k: draw from the k likeliest tokens only. PAD can be drawn, as in R.
         r_threads: how many threads R had; it can show in the last bits of logits, and so, once in a while, in a draw.
 
@@ -55,11 +56,11 @@ def _generate(
     prompt: Sequence[int],
     tokens: int,
     temperature: float,
-    seeds: Sequence[int],
+    seeds: Sequence[int | Tensor],
     top_k: int | None,
     r_threads: int,
 ) -> Iterator[list[int]]:
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    generators = [_generator(seed) for seed in seeds]
     ids = torch.tensor([list(prompt)] * len(generators))
     forward = CachedForward(model, len(generators))
     for _ in range(tokens):
@@ -67,6 +68,14 @@ def _generate(
             drawn = _draw(model, forward(ids), ids, temperature, top_k, generators, r_threads)
             ids = torch.cat([ids, drawn.unsqueeze(1)], dim=1)
         yield drawn.tolist()
+
+
+def _generator(seed: int | Tensor) -> torch.Generator:
+    if isinstance(seed, int):
+        return torch.Generator().manual_seed(seed)
+    generator = torch.Generator()
+    generator.set_state(seed)
+    return generator
 
 
 def _draw(
@@ -120,7 +129,9 @@ def _choose(logits: Tensor, noise: Tensor | None, temperature: float, top_k: int
     return best.indices[:, 0], sure
 
 
-def _check(prompt: Sequence[int], tokens: int, temperature: float, seeds: Sequence[int], top_k: int | None) -> None:
+def _check(
+    prompt: Sequence[int], tokens: int, temperature: float, seeds: Sequence[int | Tensor], top_k: int | None
+) -> None:
     if not prompt:
         raise PygptError("the prompt is empty: the model needs at least one character to go on from")
     if tokens < 1:
@@ -132,7 +143,7 @@ def _check(prompt: Sequence[int], tokens: int, temperature: float, seeds: Sequen
             "temperature = {value:g} is not allowed: it must be 0 (greedy) or above, and finite", value=temperature
         )
     for seed in seeds:
-        if not 0 <= seed < 2**63:
+        if isinstance(seed, int) and not 0 <= seed < 2**63:
             raise PygptError("seed = {value} is not allowed: it must be from 0 to 2^63 - 1", value=seed)
     if top_k is not None and top_k < 1:
         raise PygptError(_FROM_1, name="top_k", value=top_k)

@@ -1,10 +1,12 @@
 """Weights as safetensors: R's keys in R's order, checked one by one when they come back. Nothing is unpickled."""
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
 import safetensors
+import torch
 from safetensors.torch import save
 from torch import Tensor
 
@@ -38,6 +40,13 @@ def check_state(model: CharacterModel, tensors: dict[str, Tensor], path: Path) -
     expected = model.state_dict()
     faults = [say("missing {name}", name=name) for name in expected if name not in tensors]
     faults += [say("unexpected {name}", name=name) for name in tensors if name not in expected]
+    there = {name: value for name, value in expected.items() if name in tensors}
+    exchanged = [name for name, value in there.items() if _is_transposed(tensors[name], value)]
+    if exchanged:
+        names = ", ".join(exchanged)
+        faults.append(
+            say("transposed are {names}: write them as they are, without t() (R) or .T (Python)", names=names)
+        )
     faults += [
         say(
             "{name} has shape {shape} and type {dtype}, not {wanted_shape} and {wanted_dtype}",
@@ -47,14 +56,27 @@ def check_state(model: CharacterModel, tensors: dict[str, Tensor], path: Path) -
             wanted_shape=tuple(value.shape),
             wanted_dtype=value.dtype,
         )
-        for name, value in expected.items()
-        if name in tensors and (tensors[name].shape != value.shape or tensors[name].dtype != value.dtype)
+        for name, value in there.items()
+        if name not in exchanged and (tensors[name].shape != value.shape or tensors[name].dtype != value.dtype)
     ]
     if faults:
         raise PygptError(
             "{path} does not fit this {model} model: {faults}",
             path=path, model=model.settings.model, faults=Listed(faults),
         )  # fmt: skip
+
+
+def weights_sha256(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over each tensor's name (UTF-8) and float32 bytes, by sorted name, as the recordings' README has it."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode("utf-8"))
+        digest.update(tensors[name].detach().to("cpu", torch.float32).contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _is_transposed(tensor: Tensor, wanted: Tensor) -> bool:
+    return tensor.dim() == 2 and tensor.shape != wanted.shape and tensor.shape == wanted.mT.shape
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

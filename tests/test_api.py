@@ -26,7 +26,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> pygpt.Run:
 
 
 def test_what_is_exported() -> None:
-    assert set(pygpt.__all__) == {"PygptError", "Run", "__version__", "load", "train"} == set(dir(pygpt))
+    assert (
+        set(pygpt.__all__) == {"PygptError", "Run", "__version__", "load", "load_weights", "train"} == set(dir(pygpt))
+    )
     for name in pygpt.__all__:
         assert getattr(pygpt, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'lode'"):

@@ -17,6 +17,7 @@ FLOORS = (
     ("settings", "vocabulary", "encoding", "corpus", "text_remarks"),
     ("r_semantics", "exactness", "models", "trace", "training"),
     ("cached_forward", "generation", "weights", "losses", "checkpoints"),
+    ("r_files",),
     ("figures", "runs"),
     ("attention", "r"),
     ("parity", "progress"),

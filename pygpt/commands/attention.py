@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pygpt.commands.language import Command, lang_option
+from pygpt.commands.options import trained, trained_options
 from pygpt.commands.prompt import course_prompt
 from pygpt.commands.terminal import width
 
@@ -15,7 +16,7 @@ from pygpt.commands.terminal import width
     cls=Command,
     epilog='Example: attention --run runs/gpt --text "MARCIUS: " --position 9; or the same with --out attention.png',
 )
-@click.option("--run", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
+@trained_options
 @click.option(
     "--text",
     help="Text to look at; the model sees its last block only. [default: 'MARCIUS: ', if the run's text has its "
@@ -33,7 +34,10 @@ from pygpt.commands.terminal import width
 )  # fmt: skip
 @lang_option
 def attention(
-    folder: Path,
+    folder: Path | None,
+    weights_file: Path | None,
+    vocabulary: str | None,
+    n_head: int | None,
     text: str | None,
     position: int | None,
     out: Path | None,
@@ -46,19 +50,20 @@ def attention(
     A weight w_ij, from 0 to 1, is what position i (query) gives to position j (key); the weights of a position sum
     to 1. Without --out they are printed as text.
     """
-    from pygpt import checkpoints
     from pygpt.attention.figure import bars, heat_maps
     from pygpt.attention.text import all_heads, one_position
-    from pygpt.attention.view import to_csv, to_json, view
+    from pygpt.attention.view import to_csv, to_json
     from pygpt.files import write_atomically
     from pygpt.output.messages import tell
     from pygpt.output.saving import check_kind, save
 
     if out:
         check_kind(out)
-    run = checkpoints.open_run(folder)
+    run = trained(folder, weights_file, vocabulary, n_head)
+    source = folder or weights_file
+    assert source is not None
     text = course_prompt(run.vocabulary, "--text") if text is None else text
-    attended = view(checkpoints.load_model(run), run.vocabulary, text)
+    attended = run.attention(text)
     if position is not None:
         attended.check_position(position)
     if attended.left_out:
@@ -67,16 +72,16 @@ def attention(
             "The text has {length} characters, the model sees {block_size} (block_size): the last {block_size} are "
             "taken, and position 1 is character {first}.",
             length=len(text),
-            block_size=run.model.block_size,
+            block_size=run.model_settings.block_size,
             first=attended.left_out + 1,
         )
         click.echo(cut, err=True)
     if json_file:
-        write_atomically(json_file, to_json(attended, str(folder), position))
+        write_atomically(json_file, to_json(attended, str(source), position))
     if csv_file:
         write_atomically(csv_file, to_csv(attended, position))
     if out:
-        name = folder.resolve().name
+        name = source.resolve().name
         if position is None:
             figure, title = heat_maps(attended, lang), tell(lang, "Attention of {run}", run=name)
         else:

@@ -1,40 +1,57 @@
-"""`generate`: text from a trained run."""
+"""`generate`: text from a trained run, or from weights alone."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pygpt.commands.language import Command
+from pygpt.commands.options import trained, trained_options
 from pygpt.commands.prompt import course_prompt
 from pygpt.commands.terminal import echo_json
+from pygpt.errors import PygptError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pygpt.api import Trained
 
 
-@click.command(cls=Command, epilog='Example: generate --run runs/gpt --prompt "MARCIUS: " --tokens 400 --seed 123')
-@click.option("--run", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
+@click.command(
+    cls=Command,
+    epilog='Example: generate --run runs/gpt --prompt "MARCIUS: " --tokens 400 --seed 123; '
+    "or generate --weights model.pt --vocabulary shakespeare",
+)
+@trained_options
 @click.option("--prompt", help="Text to go on from. [default: 'MARCIUS: ', if the run's text has its characters]")
 @click.option("--tokens", default=300, show_default=True, help="Characters to draw.")
 @click.option("--temperature", default=0.8, show_default=True, help="Below 1 sharpens, above 1 flattens; 0 is greedy.")
-@click.option("--seed", default=123, show_default=True, help="Seed of the first sample; the next has the next seed.")
+@click.option("--seed", type=int, help="Seed of the first sample; the next has the next seed. [default: 123]")
+@click.option(
+    "--continue-generator",
+    is_flag=True,
+    help="Seed nothing: go on from the run's own generator, as R does that generates right after training.",
+)
 @click.option("--top-k", type=int, help="Draw from the K likeliest characters only. [default: all, as R]")
 @click.option("--greedy", is_flag=True, help="Take the likeliest character each time: temperature 0.")
 @click.option("--samples", type=click.IntRange(1), default=1, show_default=True, help="Texts to draw.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: settings, texts, R ids.")
 def generate(
-    folder: Path, prompt: str | None, tokens: int, temperature: float, seed: int, top_k: int | None,
+    folder: Path | None, weights_file: Path | None, vocabulary: str | None, n_head: int | None, prompt: str | None,
+    tokens: int, temperature: float, seed: int | None, continue_generator: bool, top_k: int | None,
     greedy: bool, samples: int, as_json: bool,
 ) -> None:  # fmt: skip
-    """Draw text from a trained run, with R's text for the same seed."""
-    from pygpt import api
+    """Draw text from a trained run, or from weights alone, with R's text for the same seed."""
     from pygpt.memory import keep_freed_memory
 
     keep_freed_memory()
-    run = api.load(folder)
+    run = trained(folder, weights_file, vocabulary, n_head)
     prompt = course_prompt(run.vocabulary, "--prompt") if prompt is None else prompt
     temperature = 0.0 if greedy else temperature
-    seeds = list(range(seed, seed + samples))
+    seeds = _seeds(run, seed, continue_generator, samples)
     drawn = run.draw(prompt, tokens, temperature, seeds, top_k)
     if samples == 1 and not as_json:
         _stream(prompt, (run.vocabulary.decode(step) for step in drawn))
@@ -43,14 +60,38 @@ def generate(
     if as_json:
         rows = run.vocabulary.encode(prompt).tolist()
         results = [
-            {"seed": s, "text": prompt + run.vocabulary.decode(t), "r_ids": run.vocabulary.r_ids([*rows, *t])}
+            {
+                "seed": s if isinstance(s, int) else None,
+                "text": prompt + run.vocabulary.decode(t),
+                "r_ids": run.vocabulary.r_ids([*rows, *t]),
+            }
             for s, t in zip(seeds, texts, strict=True)
         ]
-        settings = {"run": str(folder), "prompt": prompt, "tokens": tokens, "top_k": top_k, "temperature": temperature}
+        settings = {
+            "run": str(folder or weights_file),
+            "prompt": prompt,
+            "tokens": tokens,
+            "top_k": top_k,
+            "temperature": temperature,
+        }
         echo_json(settings | {"samples": results})
         return
     for s, text in zip(seeds, texts, strict=True):
         click.echo(f"--- seed {s} ---\n{prompt}{run.vocabulary.decode(text)}\n")
+
+
+def _seeds(run: "Trained", seed: int | None, continue_generator: bool, samples: int) -> "Sequence[int | Tensor]":
+    if not continue_generator:
+        first = 123 if seed is None else seed
+        return list(range(first, first + samples))
+    from pygpt.api import Run
+
+    if seed is not None or samples > 1 or not isinstance(run, Run):
+        raise PygptError(
+            "--continue-generator draws one text from the state of a run's own generator: it goes with --run, and "
+            "without --seed and --samples"
+        )
+    return [run.generator_state]
 
 
 def _watched(drawn: Iterator[list[int]], tokens: int) -> Iterable[list[int]]:

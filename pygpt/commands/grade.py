@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pygpt.commands.language import Command, Group, lang_option
-from pygpt.commands.options import r_threads_option
+from pygpt.commands.options import r_threads_option, tell_note
 from pygpt.errors import PygptError
 
 if TYPE_CHECKING:
@@ -30,6 +30,13 @@ def grade() -> None:
 @grade.command(cls=Command, epilog="Example: grade run port.py; grade run class/ --out results --jobs 2 --lang pt")
 @click.argument("submissions", metavar="SUBMISSION...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_rubric_option
+@click.option(
+    "--weights",
+    "--r",
+    "weights_file",
+    type=_FILE,
+    help="Ask about these trained weights, too, as R wrote them (torch_save, luz_save, …) or safetensors.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of the drawn cases. [default: drawn, in the report]")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for results; goes on where it stopped."
@@ -47,6 +54,7 @@ def grade() -> None:
 def run(
     submissions: tuple[Path, ...],
     rubric_file: Path | None,
+    weights_file: Path | None,
     seed: int | None,
     out: Path | None,
     jobs: int,
@@ -66,14 +74,19 @@ def run(
     from pygpt.commands.terminal import width
     from pygpt.files import write_atomically
     from pygpt.grading.batch import sole_use
-    from pygpt.grading.grade import GradingJob
+    from pygpt.grading.grade import GradingJob, with_weights
     from pygpt.grading.reports import services
     from pygpt.grading.reports.table import to_csv
     from pygpt.grading.reports.text import of_class, one
     from pygpt.grading.rubric import read_rubric
     from pygpt.grading.submission import find
+    from pygpt.r_files.weights import read_weights
 
     job = GradingJob(read_rubric(rubric_file), seed, lang, unsafe, r_threads or 1)
+    if weights_file:
+        weights = read_weights(weights_file)
+        tell_note(weights.note(heads=False))  # any number of heads asks as well
+        job = with_weights(job, weights)
     _require_isolation(unsafe)
     files = [(gradescope, services.gradescope), (prairielearn, services.prairielearn)]
     for_service = any(file is not None for file, _ in files)

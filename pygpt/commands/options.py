@@ -3,12 +3,18 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from pygpt.commands.choice import Choice
+from pygpt.commands.language import current
+from pygpt.errors import PygptError
+from pygpt.output.messages import Message
 from pygpt.settings import MOST_THREADS, Kind, ModelSettings, TrainingSettings, kinds, read_toml
+
+if TYPE_CHECKING:
+    from pygpt.api import Trained
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -49,6 +55,55 @@ def given_settings(config: Path | None, options: dict[str, Any]) -> dict[str, An
     """What the user set, by file and by option; nothing that was left at its default."""
     values = read_toml(config) if config else {}
     return values | {name: value for name, value in options.items() if value is not None}
+
+
+weights_option = click.option(
+    "--weights",
+    "--r",
+    "weights_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Weights alone, as R wrote them (torch_save, luz_save, safe_save_file, saveRDS of arrays), or safetensors.",
+)
+heads_option = click.option(
+    "--n-head", type=click.IntRange(1), help="With --weights: attention heads. [default: what the file says, else 2]"
+)
+
+
+def trained_options(command: Command) -> Command:
+    """Add `--run` and `--weights`, of which one is given, and what goes with weights; `trained` opens it."""
+    command = heads_option(command)
+    command = click.option(
+        "--vocabulary",
+        help="With --weights: a vocabulary.json, R's vocab by saveRDS, or the text that the model was trained on.",
+    )(command)
+    command = weights_option(command)
+    return click.option("--run", "folder", type=click.Path(path_type=Path), help="Folder of the run.")(command)
+
+
+def trained(folder: Path | None, weights_file: Path | None, vocabulary: str | None, n_head: int | None) -> "Trained":
+    """The model that the options name; what was changed in a file of weights is printed.
+
+    Raises:
+        PygptError: neither a run nor weights, or both; or they cannot be read.
+    """
+    from pygpt import api
+
+    if (folder is None) == (weights_file is None):
+        raise PygptError("give --run FOLDER, or --weights FILE: one of the two")
+    if folder is not None:
+        if vocabulary is not None or n_head is not None:
+            raise PygptError("--vocabulary and --n-head go with --weights: a run has its own")
+        return api.load(folder)
+    assert weights_file is not None
+    opened = api.load_weights(weights_file, vocabulary, n_head)
+    tell_note(opened.weights.note())
+    return opened
+
+
+def tell_note(note: Message | None) -> None:
+    """Print what a user should know of what was read, beside the results."""
+    if note is not None:
+        click.echo(note.render(current()), err=True)
 
 
 def _option(f: dataclasses.Field[Any], kind: Kind) -> Callable[[Command], Command]:

@@ -9,7 +9,14 @@ import click
 
 from pygpt.commands.choice import Choice
 from pygpt.commands.language import Command, Group, current, translated
-from pygpt.commands.options import given_settings, r_threads_option, settings_options, threads_option
+from pygpt.commands.options import (
+    given_settings,
+    r_threads_option,
+    settings_options,
+    tell_note,
+    threads_option,
+    weights_option,
+)
 from pygpt.errors import PygptError
 from pygpt.output.messages import render
 from pygpt.settings import ModelName, ModelSettings, TrainingSettings, from_dict
@@ -76,6 +83,7 @@ def check(
 @click.option(
     "--run", "folder", type=click.Path(path_type=Path), help="Take shape and weights from a run (oracle only)."
 )
+@weights_option
 @settings_options(*_SHAPE, *_TASK)
 @click.option("--batch", type=int, default=2, show_default=True, help="Windows in the batch.")
 @click.option("--length", type=int, default=0, help="Characters in a window. [default: the whole block]")
@@ -85,6 +93,7 @@ def check(
 def compare(
     source: str,
     folder: Path | None,
+    weights_file: Path | None,
     config: Path | None,
     json_file: Path | None,
     html_file: Path | None,
@@ -104,14 +113,14 @@ def compare(
 
     given = given_settings(config, options)
     if source == "oracle":
-        task = _task(folder, given, batch=batch, length=length, steps=steps, tokens=tokens)
+        task = _task(folder, weights_file, given, batch=batch, length=length, steps=steps, tokens=tokens)
         with oracle_session() as r:
             reports = [sources.compare_with_oracle(task, r)]
     else:
-        if folder or given.keys() - {"model", "r_threads"}:
+        if folder or weights_file or given.keys() - {"model", "r_threads"}:
             raise PygptError(
                 "--source {source} compares at the recordings' own sizes and seeds: only --model can be chosen. "
-                "Other settings and --run go with --source oracle.",
+                "Other settings, --run and --weights go with --source oracle.",
                 source=source,
             )
         model: ModelName = given.get("model", "gpt")
@@ -160,11 +169,20 @@ def doctor(as_json: bool) -> None:
     raise click.exceptions.Exit(0 if diagnosis.sources["oracle"] else 1)
 
 
-def _task(folder: Path | None, given: dict[str, Any], **numbers: Any) -> "Task":
+def _task(folder: Path | None, weights_file: Path | None, given: dict[str, Any], **numbers: Any) -> "Task":
     from pygpt.parity.ladder import Task
 
     for_task = {name: given[name] for name in _TASK if name in given}
     shape = {name: given[name] for name in _SHAPE if name in given}
+    if folder and weights_file:
+        raise PygptError("--run and --weights both bring weights: give one of them")
+    if weights_file:
+        if shape.keys() - {"n_head", "dropout"}:
+            raise PygptError("--weights brings its own shape: of it, give --n-head and --dropout alone")
+        task = Task.of_weights(weights_file, **shape, **for_task, **numbers)
+        assert task.weights is not None
+        tell_note(task.weights.note())
+        return task
     if folder is None:
         return Task(from_dict(ModelSettings, shape), **for_task, **numbers)
     if shape:

@@ -73,9 +73,20 @@ def _reports(command: "Callable[..., Report]") -> Callable[..., None]:
     return reporting
 
 
+class _Validate(Group):
+    """`validate --r FILE` is `validate r FILE`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = next((i for i, arg in enumerate(args) if arg == "--r" or arg.startswith("--r=")), None)
+        if given is not None and args[0].startswith("-"):
+            file = [args[given].removeprefix("--r=")] if "=" in args[given] else args[given + 1 : given + 2]
+            args = ["r", *file, *args[:given], *args[given + (1 if "=" in args[given] else 2) :]]
+        return super().parse_args(ctx, args)
+
+
 @click.group(
-    cls=Group,
-    epilog="Example: validate train --quick; or a run as a page: validate run runs/gpt --html report.html --lang pt",
+    cls=_Validate,
+    epilog="Example: validate train --quick; or what R wrote: validate --r fitted.rds --html report.html --lang pt",
 )
 def validate() -> None:
     """Hold a result of exercises 2 and 3 against what the course published and what R gave (seed 42).
@@ -99,7 +110,7 @@ def run(folders: tuple[Path, ...]) -> "Report":
 @click.option("--model", required=True, type=Choice(MODELS), help="Exercise 2 (gpt) or 3 (gpt_noattn).")
 @_reports
 def history(file: Path, model: ModelName) -> "Report":
-    """Judge the losses that luz reported. FILE is a table, as R or Excel wrote it.
+    """Judge the losses that luz reported. FILE is a table, as R or Excel wrote it, or R's own: an RDS, a workspace.
 
     Its columns are epoch, train, valid; or the course's Epoca, Loss_Treino, Loss_Valid; or luz's own set, metric,
     epoch, value. Comma, semicolon, tab or blanks, either decimal mark, UTF-8 or UTF-16 are told by themselves; JSON,
@@ -115,13 +126,29 @@ def history(file: Path, model: ModelName) -> "Report":
 @r_threads_option()
 @_reports
 def weights(file: Path, r_threads: int | None) -> "Report":
-    """Judge weights that were trained in R. FILE is safetensors with R's keys.
+    """Judge weights that were trained in R. FILE is R's own (torch_save, luz_save, saveRDS, …) or safetensors.
 
     They are evaluated here on the course's validation text, as luz does it.
     """
     from pygpt.validation import workflow
 
     return workflow.of_weights(file, r_threads or 1)
+
+
+@validate.command(cls=Command, epilog="Example: validate r fitted.rds; or validate --r history.rds --model gpt")
+@click.argument("file", type=_FILE)
+@click.option("--model", type=Choice(MODELS), help="Of a history: exercise 2 (gpt) or 3 (gpt_noattn).")
+@r_threads_option()
+@_reports
+def r(file: Path, model: ModelName | None, r_threads: int | None) -> "Report":
+    """Judge whatever R wrote: losses, weights, or both. What FILE is, it says itself; --r FILE is the same.
+
+    R's torch_save, luz_save, safe_save_file, saveRDS and save, luz's checkpoints, and tables of losses are read without
+    R, and nothing in them is run.
+    """
+    from pygpt.validation import workflow
+
+    return workflow.of_r_file(file, model, r_threads or 1)
 
 
 @validate.command(cls=Command, epilog="Example: validate train --quick --model gpt")
@@ -184,6 +211,8 @@ def _print(report: "Report", lang: str) -> None:
     if missing:
         click.echo(missing, err=True)
     for section in report.sections:
+        if section.attempt and section.attempt.note:
+            click.echo(section.attempt.note.render(lang), err=True)
         click.echo(click.style(heading(section, lang), bold=True) + "\n")
         table(*loss_table(section, lang), left=(1,))
         for text in (precision(lang), *published_lines(section, lang)):

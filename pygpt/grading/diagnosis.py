@@ -20,6 +20,7 @@ from pygpt.grading.port import Port, Question
 from pygpt.grading.r_model import BLOCK_PARTS, Weights, normal_weights, silent
 from pygpt.isolation.session import AnswerError
 from pygpt.output.messages import Message
+from pygpt.r_files.weights import Weights as WeightsOfFile
 from pygpt.settings import ModelName, ModelSettings
 
 Place = tuple[int, str]
@@ -106,16 +107,24 @@ class Diagnosis:
         return [change for change in self.changes if change.costs(check)]
 
 
-def diagnose(port: Port, model: ModelName, draw: Draw, rng: torch.Generator, tolerance: float) -> Diagnosis:
+def diagnose(
+    port: Port,
+    model: ModelName,
+    draw: Draw,
+    rng: torch.Generator,
+    tolerance: float,
+    trained: WeightsOfFile | None = None,
+) -> Diagnosis:
     """Ask a port about one of its models.
 
     Args:
         draw: `exam.settings`: draws the sizes of a small model.
+        trained: weights that are asked about beside the drawn ones, if they are this model's.
 
     Raises:
         AnswerError: the model cannot be built, or its weights cannot be carried over.
     """
-    asked = [a for questions in _requests(model, draw, rng) for a in _answered(port, questions, rng)]
+    asked = [a for questions in _requests(model, draw, trained, rng) for a in _answered(port, questions, rng)]
     # The quickest to compute decides first.
     whole = sorted((a for a in asked if not (a.alone or a.question.train)), key=_size)
     # The course's own size says most.
@@ -126,8 +135,8 @@ def diagnose(port: Port, model: ModelName, draw: Draw, rng: torch.Generator, tol
     for changes, algebra in explanations(model, lacking):
         if all(_explains(algebra, a, tolerance) for a in whole):
             masks = (other for other in changed_masks(algebra) if other != algebra)
-            trained = [a for a in asked if a.question.train]
-            fitting = (a for a in chain([algebra], masks) if all(_explains(a, q, tolerance) for q in trained))
+            in_training = [a for a in asked if a.question.train]
+            fitting = (a for a in chain([algebra], masks) if all(_explains(a, q, tolerance) for q in in_training))
             return Diagnosis(model, changes, True, algebra, next(fitting, None), gap, problem if changes else None)
     alone = {a.alone: a for a in asked if a.alone}
     parts = _lacking(port, alone[BASE].settings)
@@ -207,12 +216,14 @@ def gap(expected: Tensor, actual: Tensor, tolerance: float) -> Gap | None:
     return Gap(float(expected.flatten()[flat]), float(actual.flatten()[flat]), *where, float(difference.max()) / scale)
 
 
-def _requests(model: ModelName, draw: Draw, rng: torch.Generator) -> Iterator[list[Asked]]:
-    """Three sizes: two drawn ones, the second of as many blocks as are asked alone, and the course's."""
+def _requests(
+    model: ModelName, draw: Draw, trained: WeightsOfFile | None, rng: torch.Generator
+) -> Iterator[list[Asked]]:
+    """Two drawn sizes, the second of as many blocks as are asked alone; the course's; and trained weights."""
     settings = draw(model, rng)
     lengths = _lengths(settings, rng)
-    trained = replace(lengths[-2], question=replace(lengths[-2].question, train=True))  # one short of the block
-    yield [*lengths, trained]
+    in_training = replace(lengths[-2].question, train=True)  # one short of the block
+    yield [*lengths, replace(lengths[-2], question=in_training)]
     settings = draw(model, rng, n_layer=BLOCKS_ALONE)
     drawn = normal_weights(settings, rng)
     # Values so small that eps shows.
@@ -229,6 +240,9 @@ def _requests(model: ModelName, draw: Draw, rng: torch.Generator) -> Iterator[li
     yield asked
     course = ModelSettings(model, dropout=0.0)
     yield [Asked(course, Question(normal_weights(course, rng), _rows(course, 1, 0, rng)))]
+    if trained is not None and trained.settings.model == model:
+        weights = {name: value.double() for name, value in trained.tensors.items()}
+        yield [Asked(trained.settings, Question(weights, _rows(trained.settings, 1, 0, rng)))]
 
 
 def _lengths(settings: ModelSettings, rng: torch.Generator) -> list[Asked]:

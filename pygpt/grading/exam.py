@@ -16,6 +16,7 @@ from pygpt.grading.r_model import BLOCK_PARTS
 from pygpt.grading.rubric import Rubric
 from pygpt.isolation.session import AnswerError
 from pygpt.output.messages import Message, say
+from pygpt.r_files.weights import Weights
 from pygpt.settings import MODELS, R_MODELS, ModelName, ModelSettings, PaddingRow
 
 _T = TypeVar("_T")
@@ -28,6 +29,8 @@ class Exam:
     port: Port
     rubric: Rubric
     seed: int
+    trained: Weights | None = None
+    """Of a file: the forward pass is asked about them, too."""
     items: dict[str, list[Item]] = field(default_factory=dict)
     """By check, in the order in which they ran."""
     padding_row: PaddingRow | None = None
@@ -96,7 +99,10 @@ class Exam:
     def diagnosis(self, model: ModelName) -> Diagnosis:
         """What the port's forward pass is."""
         rng = self.random("diagnosis", model)
-        return self.known(("diagnosis", model), lambda: diagnose(self.port, model, self.settings, rng, self.tolerance))
+        return self.known(("diagnosis", model), lambda: self._diagnosed(model, rng))
+
+    def _diagnosed(self, model: ModelName, rng: torch.Generator) -> Diagnosis:
+        return diagnose(self.port, model, self.settings, rng, self.tolerance, self.trained)
 
     def explained(self, model: ModelName) -> bool:
         """Whether the forward pass is R's, or R's with known changes; not where there is none."""

@@ -1,9 +1,12 @@
 """Grading one submission: load it, run every check, and put all that came out into one report."""
 
+import hashlib
 import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 
 import torch
 
@@ -20,8 +23,10 @@ from pygpt.grading.submission import IN_R, Submission, UnusableError, is_r, stag
 from pygpt.isolation.sandbox import stays_root
 from pygpt.isolation.session import AnswerError, Session
 from pygpt.output.messages import Message, plain, render, say
+from pygpt.r_files.weights import Weights, read_weights
 from pygpt.settings import R_MODELS
 from pygpt.version import __version__
+from pygpt.weights import weights_sha256
 
 NOT_PROTECTED = say(
     "graded with --unsafe: the submission could read and write files, use the network and see other processes"
@@ -42,6 +47,8 @@ class GradingJob:
     """Without isolation."""
     r_threads: int = 1
     """How many threads R's torch had: so many compute what a port is held against. No tolerance is that narrow."""
+    weights: Path | None = None
+    """A file of weights that the forward pass is asked about, too; see `with_weights`."""
 
 
 def grade(submission: Submission, job: GradingJob) -> GradeReport:
@@ -63,6 +70,13 @@ def grade(submission: Submission, job: GradingJob) -> GradeReport:
         last = traceback.extract_tb(error.__traceback__)[-1]
         report = replace(report, message=plain(f"{type(error).__name__}: {error} ({last.name}:{last.lineno})"))
     return replace(report, seconds=round(time.monotonic() - began, 2))
+
+
+def with_weights(job: GradingJob, weights: Weights) -> GradingJob:
+    """The same job with weights to ask about; grades made without them, or with others, are not taken for these."""
+    both = f"{job.rubric.sha256} {weights_sha256(weights.tensors)}"
+    rubric = replace(job.rubric, sha256=hashlib.sha256(both.encode()).hexdigest())
+    return replace(job, rubric=rubric, weights=weights.path)
 
 
 def failed_report(submission: Submission, job: GradingJob, message: str = "") -> GradeReport:
@@ -100,7 +114,7 @@ def _examined(report: GradeReport, session: Session, job: GradingJob) -> GradeRe
     if not {*R_MODELS.values()} & set(session.parts) & set(job.rubric.parts):
         why = IN_R if is_r(session.submission) else say("Neither GPT nor GPT_NoAttn is defined.")
         return replace(report, state="ungradable", message=_joined([why, *left_out], job))
-    exam = Exam(Port(session), job.rubric, report.seed)
+    exam = Exam(Port(session), job.rubric, report.seed, _trained(job.weights))
     checks = asked(job.rubric)
     for check in checks:
         exam.run(check)
@@ -116,6 +130,11 @@ def _examined(report: GradeReport, session: Session, job: GradingJob) -> GradeRe
         checks=reports,
         ladders=ladders(exam, job.lang),
     )
+
+
+@cache
+def _trained(path: Path | None) -> Weights | None:
+    return None if path is None else read_weights(path)
 
 
 def _capped(exam: Exam, reports: Sequence[CheckReport]) -> tuple[float, Message | None]:

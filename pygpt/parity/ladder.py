@@ -3,6 +3,7 @@
 `Task` says what to compute; `climb` computes it with pygpt; `oracle.py` lets R compute the same.
 """
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,8 +18,10 @@ from pygpt.checkpoints import load_model, open_run
 from pygpt.determinism import reproducible
 from pygpt.errors import PygptError
 from pygpt.models import CharacterModel, build_model, cross_entropy
+from pygpt.r_files.weights import Weights, read_weights
 from pygpt.settings import ModelSettings, PaddingRow, TrainingSettings
-from pygpt.trace import activations, gradients, weights
+from pygpt.trace import activations, gradients
+from pygpt.trace import weights as named_weights
 from pygpt.training import training_step
 from pygpt.vocabulary import Vocabulary
 
@@ -48,7 +51,9 @@ class Task:
     r_threads: int = 1
     """Threads to compute on, as many as R's torch had."""
     run: Path | None = None
-    """The folder of a run whose weights are taken, in place of drawn ones."""
+    """A run's folder, or a file of weights, whose weights are taken in place of drawn ones."""
+    weights: Weights | None = None
+    """Of that file."""
 
     def __post_init__(self) -> None:
         TrainingSettings(
@@ -72,6 +77,16 @@ class Task:
         run = open_run(folder)
         own = {"padding_row": run.training.padding_row, "r_threads": run.training.r_threads}
         return cls(run.model, **{**own, **options}, run=folder)
+
+    @classmethod
+    def of_weights(cls, file: Path, n_head: int | None = None, dropout: float = 0.2, **options: Any) -> "Task":
+        """The shape and the weights of a file; `options` are other fields.
+
+        Raises:
+            PygptError: see `read_weights`.
+        """
+        held = read_weights(file, n_head)
+        return cls(dataclasses.replace(held.settings, dropout=dropout), **options, run=file, weights=held)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -104,6 +119,8 @@ class Task:
 
     @cached_property
     def _run_weights(self) -> dict[str, Tensor]:
+        if self.weights is not None:
+            return self.weights.tensors
         return {} if self.run is None else load_model(open_run(self.run)).state_dict()
 
     def step_seed(self, step: int) -> int:
@@ -155,12 +172,12 @@ def _rungs(task: Task) -> Iterator[tuple[str, Tensor]]:
     parameters = r_semantics.parameters(model)
     yield "grad_norm", r_semantics.clip_grad_norm(parameters, task.max_norm).reshape(1)
     r_semantics.AdamW(parameters, lr=task.lr).step()
-    yield from weights(model, "step1").items()
+    yield from named_weights(model, "step1").items()
 
     model = task.model().train()
     yield "losses", _train(task, model, x, y)
     model.eval()
-    yield from weights(model, f"step{task.steps}").items()
+    yield from named_weights(model, f"step{task.steps}").items()
     drawn = generation.generate(model, x[0, :3].tolist(), task.tokens, task.temperature, [task.seed])
     ids = [*x[0, :3].tolist(), *(step[0] for step in drawn)]
     yield "generated", torch.tensor([task.vocabulary.r_ids(ids)])

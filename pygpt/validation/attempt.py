@@ -30,6 +30,7 @@ class Attempt:
         missing: the (epoch, part) whose losses it should have and has not: they are not judged.
         notes: what was taken for granted in reading it.
         facts: where it came from, for the report.
+        note: what was done to it before it could be judged, for the user to know.
     """
 
     name: str
@@ -44,3 +45,4 @@ class Attempt:
     missing: tuple[tuple[int, str], ...] = ()
     notes: tuple[Message, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
+    note: Message | None = None

@@ -1,14 +1,13 @@
 """Making an attempt of what a user brings: a run's folder, an R history, R weights, or nothing (200 steps)."""
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from pygpt import checkpoints, corpus, training, weights
+from pygpt import checkpoints, corpus, training
 from pygpt.checkpoints import RunFolder
 from pygpt.corpus import SHAKESPEARE_SHA256, Corpus
 from pygpt.determinism import kernel_fingerprint, reproducible
@@ -16,7 +15,7 @@ from pygpt.errors import PygptError
 from pygpt.exactness import Exactness
 from pygpt.generation import generate
 from pygpt.losses import STEPS, read_history, read_steps
-from pygpt.models import CharacterModel, build_model
+from pygpt.models import CharacterModel
 from pygpt.output.messages import Listed, say
 from pygpt.settings import ModelName, ModelSettings, TrainingSettings
 from pygpt.training import Epoch, Step
@@ -35,14 +34,13 @@ from pygpt.validation.course import (
     results,
 )
 from pygpt.validation.history import not_judged_after, read_luz_history
-from pygpt.vocabulary import ORDERS, Vocabulary
+from pygpt.vocabulary import Vocabulary
+from pygpt.weights import weights_sha256
 
 QUICK_STEPS = 200
 # Settings that make a run another draw of the course's, not another exercise.
 _FREE = ("seed", "engine", "vocabulary", "padding_row", "bf16", "compile", "threads", "r_threads", "device",
          "checkpoint_every", "corpus", "epochs", "max_steps")  # fmt: skip
-# What a vocabulary's order is told by: so many validation windows are enough.
-_ENOUGH_WINDOWS = 640
 
 
 def same_kernels() -> bool:
@@ -82,7 +80,7 @@ def from_run(folder: Path, same: bool) -> Attempt:
         weights_sha256=weights_sha256(network.state_dict()) if recorded and whole else None,
         network=network,
         text=sample(network, run.vocabulary, run.training.r_threads) if whole else None,
-        missing=_missing(judged),
+        missing=missing(judged),
         notes=not_judged_after(len(history)),
         facts=facts,
     )
@@ -96,46 +94,9 @@ def from_history(path: Path, model: ModelName) -> Attempt:
     """
     history = read_luz_history(path)
     return Attempt(
-        str(path), model, "band", history.losses, decimals=history.decimals, missing=_missing(history.losses),
+        str(path), model, "band", history.losses, decimals=history.decimals, missing=missing(history.losses),
         notes=history.notes, facts={"decimals": history.decimals},
     )  # fmt: skip
-
-
-def from_weights(path: Path, text: Corpus, r_threads: int = 1) -> Attempt:
-    """Weights that were trained in R, with R's keys, evaluated on the course's validation text.
-
-    The vocabulary's order is not in the file: of R's two (`icu`, `c`) the one with the lower loss is taken.
-
-    Args:
-        r_threads: how many threads R's torch had; so many evaluate them.
-
-    Raises:
-        PygptError: not safetensors, or other keys or shapes than the course's models have.
-    """
-    tensors, _ = weights.read_tensors(path)
-    model: ModelName = "gpt" if any(name.startswith("MH.") for name in tensors) else "gpt_noattn"
-    _check_vocabulary_size(tensors, path)
-    network = build_model(ModelSettings(model=model))
-    weights.load_state(network, tensors, path)
-    network.eval()
-    settings = TrainingSettings()
-    with reproducible(r_threads):
-        candidates = {order: Vocabulary.from_text(text.text, order) for order in ORDERS}
-        windows = {order: course_windows(text, vocabulary)[1] for order, vocabulary in candidates.items()}
-        order = min(
-            ORDERS, key=lambda name: training.validation_loss(network, windows[name][:_ENOUGH_WINDOWS], settings)
-        )
-        loss = training.validation_loss(network, windows[order], settings)
-    return Attempt(
-        name=str(path),
-        model=model,
-        due="band",
-        losses={(EPOCHS, "valid"): loss},
-        weights_sha256=weights_sha256(tensors),
-        network=network,
-        text=sample(network, candidates[order], r_threads),
-        facts={"vocabulary": order, "r_threads": r_threads},
-    )
 
 
 def first_steps(
@@ -176,15 +137,6 @@ def course_windows(text: Corpus, vocabulary: Vocabulary) -> tuple[Tensor, Tensor
     parts = corpus.split(vocabulary.encode(text.text), settings.share, settings.train_share)
     train, valid = (corpus.windows(part, ModelSettings().block_size, say("the course's text")) for part in parts)
     return train, valid
-
-
-def weights_sha256(tensors: dict[str, Tensor]) -> str:
-    """SHA-256 over each tensor's name (UTF-8) and float32 bytes, by sorted name, as the recordings' README has it."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(name.encode("utf-8"))
-        digest.update(tensors[name].detach().to("cpu", torch.float32).contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def sample(network: CharacterModel, vocabulary: Vocabulary, r_threads: int = 1) -> str | None:
@@ -245,7 +197,8 @@ def _check_length(run: RunFolder, history: Sequence[Epoch], steps: Sequence[floa
         )
 
 
-def _missing(losses: Losses) -> tuple[tuple[int, str], ...]:
+def missing(losses: Losses) -> tuple[tuple[int, str], ...]:
+    """The course's losses that are not there."""
     return tuple(key for key in KEYS if key not in losses)
 
 
@@ -258,18 +211,6 @@ def _is_recorded(run: RunFolder, same: bool) -> bool:
         and (t.seed, t.engine, t.padding_row, t.r_threads, t.device) == (RECORDED_SEED, "r", "r", 1, "cpu")
         and run.vocabulary.order == "icu"
     )
-
-
-def _check_vocabulary_size(tensors: dict[str, Tensor], path: Path) -> None:
-    rows, due = tensors.get("wte.weight"), ModelSettings().vocab_size
-    if rows is not None and rows.dim() == 2 and len(rows) != due:
-        raise PygptError(
-            "{path} has a vocabulary of {n} rows, the course's text one of {due} (PAD included): "
-            "these weights were trained on another text",
-            path=path,
-            n=len(rows),
-            due=due,
-        )
 
 
 def _versions(text: Corpus, windows: tuple[Tensor, Tensor]) -> dict[str, object]:

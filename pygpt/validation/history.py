@@ -1,4 +1,4 @@
-"""Reading a luz history, however it was exported from R: a table, JSON, `dput`, or what luz printed.
+"""Reading a luz history, however it was exported from R: a table, JSON, `dput`, what luz printed, or R's own files.
 
 Wide, a line an epoch: the course's `df_metrics` (Epoca, Loss_Treino, Loss_Valid) or epoch, train, valid.
 Long, a line a loss: `luz::get_metrics(fitted)` (set, metric, epoch, value), or luz's CSV logger.
@@ -14,6 +14,8 @@ from typing import Any
 
 from pygpt.errors import PygptError
 from pygpt.output.messages import Message, say
+from pygpt.r_files.losses import LossTable, losses_of
+from pygpt.r_files.opening import is_r, opened
 from pygpt.validation import r_literal
 from pygpt.validation.cells import Cell, cells_of, number
 from pygpt.validation.course import EPOCHS, KEYS, Losses
@@ -40,13 +42,26 @@ class History:
     notes: tuple[Message, ...]
 
 
-def read_luz_history(path: Path) -> History:
+def read_luz_history(path: Path, table: LossTable | None = None) -> History:
     """The losses of a luz history.
+
+    Args:
+        table: what one of R's own files was found to hold; None to open the file.
 
     Raises:
         PygptError: unreadable, missing columns, text or NaN in numbers, an epoch given twice, or no epoch of the
             course's three. The line is named.
     """
+    if table is None and is_r(path):
+        table = losses_of(opened(path), path)
+        if table is None:
+            raise PygptError(
+                "{path} holds no losses of epochs: expected is what luz::get_metrics(fitted) gives, or "
+                "fitted$records$metrics, or a data frame with the columns epoch, train, valid",
+                path=path,
+            )
+    if table is not None:
+        return of_table(Table(table.header, [Row(n, [*row]) for n, row in enumerate(table.lines, start=2)]), path)
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -9,10 +9,15 @@ from pygpt import api, checkpoints, corpus
 from pygpt.corpus import Corpus
 from pygpt.determinism import ALL_CORES, reproducible
 from pygpt.errors import PygptError
+from pygpt.r_files.losses import losses_of
+from pygpt.r_files.opening import is_r, opened
+from pygpt.r_files.others import is_of_others
+from pygpt.r_files.weights import found_in, weights_of
 from pygpt.settings import ModelName
-from pygpt.validation import gather
+from pygpt.validation import gather, trained
 from pygpt.validation.attempt import Attempt
 from pygpt.validation.course import EPOCHS, RECORDED_SEED
+from pygpt.validation.history import read_luz_history
 from pygpt.validation.report import Report, build
 
 
@@ -41,11 +46,49 @@ def of_weights(path: Path, r_threads: int = 1) -> Report:
     """Weights that were trained in R, on `r_threads` threads.
 
     Raises:
-        PygptError: see `gather.from_weights`; or the course's text, on which they are evaluated, cannot be had.
+        PygptError: see `trained.from_weights`; or the course's text, on which they are evaluated, cannot be had.
     """
     text = corpus.read_corpus("shakespeare")
     with reproducible():
-        return _report([gather.from_weights(path, text, r_threads)], gather.same_kernels(), text)
+        return _report([trained.from_weights(path, text, r_threads)], gather.same_kernels(), text)
+
+
+def of_r_file(path: Path, model: ModelName | None, r_threads: int = 1) -> Report:
+    """Whatever R wrote: a history, weights, or both (luz_save); what it is, the file says.
+
+    Args:
+        model: which exercise a history belongs to; weights say it themselves.
+
+        r_threads: how many threads R's torch had.
+
+    Raises:
+        PygptError: the file holds neither, a history comes without `model`, or weights are those of the other model.
+    """
+    file = opened(path) if is_r(path) or is_of_others(path) else None  # else a text, or not there
+    found = None if file is None else found_in(file, path)
+    table = None if file is None else losses_of(file, path)
+    if found is None or (not found.states and table is not None):
+        if model is None:
+            raise PygptError(
+                "{path} holds a history, which does not say whose it is: add --model gpt (exercise 2) or --model "
+                "gpt_noattn (exercise 3)",
+                path=path,
+            )
+        return of_history(path, model)
+    weights = weights_of(found, path)
+    if model not in (None, weights.settings.model):
+        raise PygptError(
+            "{path} holds the weights of a {there} model, not of {model}",
+            path=path, there=weights.settings.model, model=model,
+        )  # fmt: skip
+    trained.check_weights(weights)
+    history = None if table is None else read_luz_history(path, table)
+    text = corpus.read_corpus("shakespeare")
+    with reproducible():
+        attempt = trained.evaluated(weights, text, r_threads)
+        if history is not None:
+            attempt = trained.with_history(attempt, history)
+        return _report([attempt], gather.same_kernels(), text)
 
 
 def of_training(

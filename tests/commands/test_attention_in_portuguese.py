@@ -78,5 +78,5 @@ def test_errors_are_told_in_portuguese(
 def test_help_in_portuguese(cli: Cli, command: str, words: list[str], order: list[str]) -> None:
     text = " ".join(cli(command, *order).stdout.split())
     assert not [w for w in words if w not in text]
-    for english in ("Show the", "weights", "Climb", "Example", "Write", "Folder", "Exit code"):
+    for english in ("Show the", " weights ", "Climb", "Example", "Write", "Folder", "Exit code"):
         assert english not in text

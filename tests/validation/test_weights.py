@@ -17,7 +17,7 @@ from pygpt.models import build_model
 from pygpt.output.messages import say
 from pygpt.parity.recordings import read_recording
 from pygpt.settings import ModelSettings, TrainingSettings
-from pygpt.validation import gather
+from pygpt.validation import gather, trained
 from pygpt.validation.course import exercises
 from pygpt.vocabulary import Vocabulary
 from tests.validation.helpers import Cli, refused
@@ -58,7 +58,7 @@ def test_weights_are_evaluated_in_the_order_they_were_trained_in(
     save_file(weights, tmp_path / "w.safetensors")
     counts = {c: (text + missing).count(c) / len(text + missing) for c in set(text)}
     expected = -sum(math.log(counts[c]) for c in text) / len(text)
-    attempt = gather.from_weights(tmp_path / "w.safetensors", shakespeare)
+    attempt = trained.from_weights(tmp_path / "w.safetensors", shakespeare)
     assert attempt.model == "gpt_noattn"
     assert attempt.facts["vocabulary"] == order
     assert attempt.losses == {(3, "valid"): pytest.approx(expected, abs=1e-5)}

@@ -112,8 +112,8 @@ def _examined(report: GradeReport, session: Session, job: GradingJob) -> GradeRe
     session.load()
     left_out = sentences(session.notes, session.submission.name)
     if not {*R_MODELS.values()} & set(session.parts) & set(job.rubric.parts):
-        why = IN_R if is_r(session.submission) else say("Neither GPT nor GPT_NoAttn is defined.")
-        return replace(report, state="ungradable", message=_joined([why, *left_out], job))
+        why = [IN_R] if is_r(session.submission) else [say("Neither GPT nor GPT_NoAttn is defined."), *left_out]
+        return replace(report, state="ungradable", message=_joined(why, job))
     exam = Exam(Port(session), job.rubric, report.seed, _trained(job.weights))
     checks = asked(job.rubric)
     for check in checks:

@@ -49,9 +49,9 @@ def generate(
 
     keep_freed_memory()
     run = trained(folder, weights_file, vocabulary, n_head)
-    prompt = course_prompt(run.vocabulary, "--prompt") if prompt is None else prompt
     temperature = 0.0 if greedy else temperature
     seeds = _seeds(run, seed, continue_generator, samples)
+    prompt = course_prompt(run.vocabulary, "--prompt") if prompt is None else prompt
     drawn = run.draw(prompt, tokens, temperature, seeds, top_k)
     if samples == 1 and not as_json:
         _stream(prompt, (run.vocabulary.decode(step) for step in drawn))

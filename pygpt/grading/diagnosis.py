@@ -247,7 +247,9 @@ def _requests(
 
 def _lengths(settings: ModelSettings, rng: torch.Generator) -> list[Asked]:
     weights, block = normal_weights(settings, rng), settings.block_size
-    batches = {k: 1 + int(torch.randint(2, (1,), generator=rng)) for k in (1, block // 2, block - 1, block)}
+    # Single tokens come in pairs, whole blocks alone; batches between are drawn.
+    drawn = [1 + int(torch.randint(2, (1,), generator=rng)) for _ in range(2)]
+    batches = {1: 2, block // 2: drawn[0], block - 1: drawn[1], block: 1}
     return [Asked(settings, Question(weights, _rows(settings, b, k - block, rng))) for k, b in batches.items()]
 
 

@@ -27,7 +27,8 @@ class Algebra:
     score_scale: Literal["1 / sqrt d_k", "1", "1 / sqrt d", "1 / d_k", "sqrt d_k"] = "1 / sqrt d_k"
     mask: str = "causal"
     """Also `none`, `one too late`, `one too early` (but for the first), `not itself` (the first sees nothing),
-    `turned round`, `after softmax`; `add X` and `fill X` with a number where R has -inf."""
+    `turned round`, `inverted` (the last sees nothing), `after softmax`; `add X` and `fill X` with a number where R has
+    -inf."""
     softmax_over: Literal["keys", "queries", "heads"] = "keys"
     exchanged: Literal["", "query and key", "key and value", "query and value"] = ""
     heads: Literal["side by side", "not transposed back", "interleaved"] = "side by side"
@@ -172,8 +173,9 @@ class _Pass:
         if a.attention == "uniform":
             scores = torch.zeros_like(scores)
         ones = torch.ones(k, k, dtype=torch.bool)
-        future = {"one too late": ones.triu(2), "one too early": ones.triu(0), "not itself": ones.triu(0),
-                  "turned round": ones.tril(-1), "none": ~ones}.get(a.mask, ones.triu(1))  # fmt: skip
+        others = {"one too late": ones.triu(2), "one too early": ones.triu(0), "not itself": ones.triu(0),
+                  "turned round": ones.tril(-1), "inverted": ones.tril(), "none": ~ones}  # fmt: skip
+        future = others.get(a.mask, ones.triu(1))
         if a.mask == "one too early":
             future = future.clone()
             future[0, 0] = False  # else nothing at all is left to the first position

@@ -57,6 +57,7 @@ CHANGES = (
     _change("causality", say("the mask begins one place too early: the first position sees nothing at all"),
             mask="not itself"),
     _change("causality", say("the mask is turned round: it blocks the past"), mask="turned round"),
+    _change("causality", say("the mask is inverted: a position sees later ones alone"), mask="inverted"),
     *(_change("causality", say("the mask adds {value:g} where it must add -inf: a position still sees the future",
                                value=value), mask=f"add {value}") for value in (-100.0, -10.0, -1.0)),
     *(_change("causality", say("blocked scores become {value:g}, not -inf: a position still sees the future",

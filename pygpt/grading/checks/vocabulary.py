@@ -15,7 +15,8 @@ from pygpt.isolation.session import AnswerError
 from pygpt.output.messages import say
 from pygpt.vocabulary import PAD
 
-_LETTERS = "\n !,.:;?'-ABCDEFGHIKLMabcdefghijklmnopqrstuvwxyzãçéõ"
+_BLANKS = "\n "
+_LETTERS = _BLANKS + "!,.:;?'-ABCDEFGHIKLMabcdefghijklmnopqrstuvwxyzãçéõ"
 _TEXTS, _LENGTH, _SINGLE = 3, 40, 8
 
 
@@ -25,8 +26,11 @@ def _vocabulary(rng: torch.Generator) -> list[str]:
 
 
 def _ids(vocabulary: list[str], rng: torch.Generator) -> list[int]:
-    """Of a text, as R counts them."""
-    return [int(i) for i in torch.randint(2, len(vocabulary) + 1, (_LENGTH,), generator=rng).tolist()]
+    """Of a text that neither begins nor ends with a blank, as R counts them: who strips texts does no wrong here."""
+    ids = [int(i) for i in torch.randint(2, len(vocabulary) + 1, (_LENGTH,), generator=rng).tolist()]
+    inner = [i for i in range(2, len(vocabulary) + 1) if vocabulary[i - 1] not in _BLANKS]
+    first, last = (inner[i] for i in torch.randint(len(inner), (2,), generator=rng).tolist())
+    return [first, *ids[1:-1], last]
 
 
 def _text(vocabulary: list[str], ids: list[int]) -> list[str]:
@@ -89,7 +93,8 @@ def returned(exam: Exam) -> Verdict:
     """The ids of single characters, composed to a text that was never encoded, must decode to it."""
     rng = exam.random("vocabulary", "round trip")
     vocabulary = _vocabulary(rng)
-    order = torch.randperm(len(_LETTERS), generator=rng)[:_SINGLE].tolist()
+    seen = len(_BLANKS)
+    order = (seen + torch.randperm(len(_LETTERS) - seen, generator=rng)[:_SINGLE]).tolist()
     id_of = {_LETTERS[i]: _ask_ids(exam, vocabulary, [_LETTERS[i]])[0] for i in order}
     if len(set(id_of.values())) != len(id_of):
         return Verdict.of(False, say("an id of its own for each character"), say("ids are shared or missing"))

@@ -20,7 +20,7 @@ from pygpt.isolation.session import AnswerError, or_raised
 from pygpt.output.messages import Message
 from pygpt.settings import ModelSettings
 
-_ROWS, _LENGTH, _DIRECTIONS = 4000, 3, 200
+_ROWS, _LENGTH, _DIRECTIONS = 4000, 3, 60
 # Mean square of standard scores: seen from 0.5 to 1.5 where nothing differs, from 10 on where something does.
 _NOISE = 3.0
 _ALIVE = 1e-3
@@ -139,11 +139,12 @@ class _Asked:
         # Twice: of a right port, chance may take one far off, but not both.
         answers = self.port.logits(self.settings, weights, [x, x], True, (self._seed(), self._seed()))
         narrow = {name: w.float() for name, w in weights.items()}
+        directions = torch.randn(answers[0][0].numel(), _DIRECTIONS, generator=self.rng)
 
         def distance(drop: Drop) -> float:
             question = Question(narrow, x, True, self._seed())
             expected = self._reference(dropped(d.trained, {**known, check: drop}), question)
-            return min(_distance(answer, expected, self.rng) for answer in answers)
+            return min(_distance(answer, expected, directions) for answer in answers)
 
         drops = [drop for drop in (R_DROPS[check], *DROPS) if drop.check == check]
         if length == 1 and part == "MH":
@@ -186,13 +187,12 @@ class _Asked:
         return int(torch.randint(1 << 30, (1,), generator=self.rng))
 
 
-def _distance(own: Tensor, right: Tensor, rng: torch.Generator) -> float:
-    """Mean square of the standard scores of mean and mean square, of drawn mixtures of the logits (rows, k, nvoc).
+def _distance(own: Tensor, right: Tensor, directions: Tensor) -> float:
+    """Mean square of the standard scores of mean and mean square, of mixtures of the logits (rows, k, nvoc).
 
     Mixtures of all positions show not only how much each logit moves but also what moves together.
     """
-    directions = torch.randn(own[0].numel(), _DIRECTIONS, generator=rng, dtype=torch.float64)
-    mixed = [logits.double().flatten(1) @ directions for logits in (own, right)]
+    mixed = [(logits.float().flatten(1) @ directions).double() for logits in (own, right)]
     scores = []
     for moment in (1, 2):
         # The squares are taken from one middle, so that both moments hang on the same thing.

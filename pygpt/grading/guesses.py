@@ -17,9 +17,9 @@ _Slot = tuple[str, Piece]
 def by_order(rest_r: Mapping[str, Axes], rest_own: Mapping[str, Shape], settings: ModelSettings) -> list[Assigned]:
     """The assignments whose sizes fit in the order of building."""
     fits: list[Assigned] = []
-    for slots in _orders(rest_r, settings):
+    for slots in _orders(rest_r, settings, len(rest_own)):
         assigned: Assigned = {}
-        if len(slots) == len(rest_own) and all(
+        if all(
             next(rest_r[name].orders(part, shape), None) is not None
             for (name, part), shape in zip(slots, rest_own.values(), strict=True)
         ):
@@ -171,8 +171,14 @@ def _number(name: str) -> str:
     return next((part for part in parts if part.isdigit()), first)
 
 
-def _orders(rest_r: Mapping[str, Axes], settings: ModelSettings) -> Iterator[list[_Slot]]:
-    """The orders in which ports are built: by kind (R) or by block, parts in any order, attention in any pieces."""
+def _orders(rest_r: Mapping[str, Axes], settings: ModelSettings, count: int) -> Iterator[list[_Slot]]:
+    """The orders in which ports are built: by kind (R) or by block, parts in any order, attention in any pieces.
+
+    Args:
+        count: how many pieces there are.
+    """
+    attends = any("in_proj" in name for name in rest_r)
+    cuts = [cut for cut in _CUTS[: None if attends else 1] if len(_slots(list(rest_r), cut, settings)) == count]
     kinds = [kind for kind in ("MH", "scale1", "scale2", "FFN") if any(n.startswith(kind + ".") for n in rest_r)]
     norms = [kind for kind in kinds if kind.startswith("scale")]
     arranged = [p for p in permutations(kinds) if [kind for kind in p if kind in norms] == norms]
@@ -186,13 +192,17 @@ def _orders(rest_r: Mapping[str, Axes], settings: ModelSettings) -> Iterator[lis
             for middle in ([*by_kind, "scale3"], [*by_block, "scale3"], ["scale3", *by_block], with_norm):
                 modules = [*embeddings, *middle, "ln_f"]
                 names = [n for m in modules for n in rest_r if n == m or n.startswith(m + ".")]
-                for cut in _CUTS:
-                    yield [slot for name in names for slot in _in_pieces(name, names, cut, settings.n_head)]
+                for cut in cuts:
+                    yield _slots(names, cut, settings)
 
 
 # The loops in which the attention's input projection is made: `w` over weight and bias, `s` over query, key and value,
 # `h` over heads; what is not looped over is in one parameter.
 _CUTS = ("w", "sw", "ws", "hw", "hsw", "shw", "hws", "wsh")
+
+
+def _slots(names: Sequence[str], cut: str, settings: ModelSettings) -> list[_Slot]:
+    return [slot for name in names for slot in _in_pieces(name, names, cut, settings.n_head)]
 
 
 def _in_pieces(name: str, names: Sequence[str], cut: str, heads: int) -> list[_Slot]:

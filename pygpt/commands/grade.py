@@ -13,12 +13,18 @@ from pygpt.errors import PygptError
 if TYPE_CHECKING:
     from pygpt.grading.grade import GradingJob
     from pygpt.grading.report import GradeReport
+    from pygpt.grading.reports.class_page import Class
     from pygpt.grading.submission import Submission
 
 UNUSABLE = 1
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _rubric_option = click.option(
     "--rubric", "rubric_file", type=_FILE, help="TOML file with points, parts, tolerances, limits; see: grade rubric"
+)
+_unsafe_option = click.option(
+    "--unsafe",
+    is_flag=True,
+    help="Grade without isolation. NOT protected: your files, the network, other processes, other submissions.",
 )
 
 
@@ -37,6 +43,8 @@ def grade() -> None:
     type=_FILE,
     help="Ask about these trained weights, too, as R wrote them (torch_save, luz_save, …) or safetensors.",
 )
+@click.option("--only", multiple=True, metavar="CHECK", help="Run and count only this check or stage; repeatable.")
+@click.option("--roster", "roster_file", type=_FILE, help="The class's list (CSV): submission, name, id, days_late.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of the drawn cases. [default: drawn, in the report]")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for results; goes on where it stopped."
@@ -44,17 +52,15 @@ def grade() -> None:
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Submissions at a time.")
 @click.option("--gradescope", type=_FILE, help="One submission: write Gradescope's results.json there.")
 @click.option("--prairielearn", type=_FILE, help="One submission: write PrairieLearn's results.json there.")
-@click.option(
-    "--unsafe",
-    is_flag=True,
-    help="Grade without isolation. NOT protected: your files, the network, other processes, other submissions.",
-)
+@_unsafe_option
 @r_threads_option()
 @lang_option
 def run(
     submissions: tuple[Path, ...],
     rubric_file: Path | None,
     weights_file: Path | None,
+    only: tuple[str, ...],
+    roster_file: Path | None,
     seed: int | None,
     out: Path | None,
     jobs: int,
@@ -66,7 +72,8 @@ def run(
 ) -> None:
     """Grade ports: a file, a package folder, a notebook, a student's folder, or a class's folder.
 
-    With --out: NAME.json and NAME.html for each submission, class.csv and class.xml (JUnit) for all.
+    With --out: NAME.json and NAME.html for each submission; for all, class.csv, class.xml (JUnit) and class.html, which
+    is the teacher's: what to look at first, how it went, what is alike.
 
     Exit code 0: all were graded; 1: one could not be (0 with --gradescope and --prairielearn, whose file says so); 2:
     nothing was graded.
@@ -75,38 +82,76 @@ def run(
     from pygpt.files import write_atomically
     from pygpt.grading.batch import sole_use
     from pygpt.grading.grade import GradingJob, with_weights
+    from pygpt.grading.points import narrowed
     from pygpt.grading.reports import services
-    from pygpt.grading.reports.table import to_csv
+    from pygpt.grading.reports.class_page import Class, remarks
     from pygpt.grading.reports.text import of_class, one
+    from pygpt.grading.roster import read_roster, rows_of, whose
     from pygpt.grading.rubric import read_rubric
+    from pygpt.grading.similarity import alike
     from pygpt.grading.submission import find
     from pygpt.r_files.weights import read_weights
 
-    job = GradingJob(read_rubric(rubric_file), seed, lang, unsafe, r_threads or 1)
+    job = GradingJob(narrowed(read_rubric(rubric_file), only), seed, lang, unsafe, r_threads or 1)
     if weights_file:
         weights = read_weights(weights_file)
         tell_note(weights.note(heads=False))  # any number of heads asks as well
         job = with_weights(job, weights)
+    students = read_roster(roster_file) if roster_file else []
     _require_isolation(unsafe)
-    files = [(gradescope, services.gradescope), (prairielearn, services.prairielearn)]
-    for_service = any(file is not None for file, _ in files)
+    for_service = gradescope is not None or prairielearn is not None
     with sole_use(out):
         named = find(submissions, folder_is_one=for_service, out=out)
         if for_service and len(named) > 1:
             raise PygptError("--gradescope and --prairielearn are for one submission, and here are {n}", n=len(named))
-        reports = _graded(named, job, jobs, out)
-        for file, results in files:
-            if file is not None:
-                write_atomically(file, results(reports[0]))
+        found = whose(students, named, roster_file) if roster_file else {}
+        reports = _graded(named, job, jobs, out, {found[s].name: s.days_late for s in found})
+        if gradescope is not None:
+            write_atomically(gradescope, services.gradescope(reports[0], job.rubric))
+        if prairielearn is not None:
+            write_atomically(prairielearn, services.prairielearn(reports[0]))
+        pairs = alike(named, {report.submission: report.sha256 for report in reports})
+        of = Class(rows_of(reports, students, found, job), pairs, lang)
         if out is not None:
-            write_atomically(out / "class.csv", to_csv(reports))
-            write_atomically(out / "class.xml", services.junit(reports))
-    columns = width(60) if sys.stdout.isatty() else None
-    for line in one(reports[0], width(60, 120)) if len(reports) == 1 else of_class(reports, lang, columns):
+            _write_class(of, out)
+    if len(of.reports) > 1:
+        lines = [*of_class(of.reports, lang, width(60) if sys.stdout.isatty() else None), *remarks(of)]
+    else:
+        lines = [*one(reports[0], width(60, 120)), *remarks(of)]
+    for line in lines:
         click.echo(line)
     # PrairieLearn reads the file only where the exit code is 0.
     unusable = not for_service and any(report.state != "graded" for report in reports)
     raise click.exceptions.Exit(UNUSABLE if unusable else 0)
+
+
+@grade.command(cls=Command, epilog="Example: grade check port.py --lang pt")
+@click.argument("submission", type=click.Path(path_type=Path))
+@_rubric_option
+@_unsafe_option
+@lang_option
+def check(submission: Path, rubric_file: Path | None, unsafe: bool, lang: str) -> None:
+    """Tell students what is right in their own port, and the first thing to mend. No points.
+
+    It asks what the rubric hides from no one, each time with other numbers than any grading.
+
+    Exit code 0: all is right; 1: something is not; 2: nothing was checked.
+    """
+    from pygpt.commands.terminal import width
+    from pygpt.grading.batch import grade_all
+    from pygpt.grading.grade import GradingJob
+    from pygpt.grading.points import public
+    from pygpt.grading.reports.self_check import self_check
+    from pygpt.grading.rubric import read_rubric
+    from pygpt.grading.submission import find
+
+    job = GradingJob(public(read_rubric(rubric_file)), None, lang, unsafe)
+    _require_isolation(unsafe)
+    (report,) = grade_all(find([submission], folder_is_one=True), job)
+    for line in self_check(report, width(60, 120)):
+        click.echo(line)
+    right = report.state == "graded" and all(one.status == "passed" for one in report.checks)
+    raise click.exceptions.Exit(0 if right else 1)
 
 
 @grade.command(cls=Command, epilog="Example: grade doctor")
@@ -161,6 +206,16 @@ def gradescope_zip(file: Path, rubric_file: Path | None, lang: str) -> None:
     click.echo(tell(lang, "{path}: upload it as the autograder of a programming assignment", path=file))
 
 
+def _write_class(of: "Class", out: Path) -> None:
+    from pygpt.files import write_atomically
+    from pygpt.grading.reports import class_page, services, table
+
+    write_atomically(out / "class.csv", table.to_csv(of.rows))
+    write_atomically(out / "class.xml", services.junit([r for r in of.reports if r.state != "missing"]))
+    if len(of.reports) > 1:
+        write_atomically(out / "class.html", class_page.page(of))
+
+
 def _require_isolation(unsafe: bool) -> None:
     from pygpt.isolation.bubblewrap import isolation_missing
 
@@ -174,7 +229,7 @@ def _require_isolation(unsafe: bool) -> None:
 
 
 def _graded(
-    submissions: "list[Submission]", job: "GradingJob", processes: int, out: Path | None
+    submissions: "list[Submission]", job: "GradingJob", processes: int, out: Path | None, days_late: dict[str, float]
 ) -> "list[GradeReport]":
     from rich.console import Console
     from rich.progress import Progress
@@ -184,4 +239,4 @@ def _graded(
 
     with Progress(console=Console(stderr=True), disable=len(submissions) == 1, transient=True) as bar:
         task = bar.add_task(tell(job.lang, "grading"), total=len(submissions))
-        return grade_all(submissions, job, processes, out, lambda _report: bar.advance(task))
+        return grade_all(submissions, job, processes, out, lambda _report: bar.advance(task), days_late)

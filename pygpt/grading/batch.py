@@ -3,7 +3,7 @@
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -13,11 +13,12 @@ from pathlib import Path
 from pygpt.errors import PygptError
 from pygpt.files import write_atomically
 from pygpt.grading.grade import GradingJob, failed_report, grade
+from pygpt.grading.points import late
 from pygpt.grading.report import GradeReport, from_json
 from pygpt.grading.reports.html import page
 from pygpt.grading.submission import Submission, UnusableError, staged
 from pygpt.isolation.seccomp import end_with_parent
-from pygpt.output.messages import tell
+from pygpt.output.messages import say, tell
 
 _WORKER_BYTES = 4 << 30
 """Address space of a worker: torch takes 0.7 GB of it, and what a submission may send some more."""
@@ -70,6 +71,7 @@ def grade_all(
     processes: int = 1,
     out: Path | None = None,
     done: Callable[[GradeReport], object] = lambda _: None,
+    days_late: Mapping[str, float] | None = None,
 ) -> list[GradeReport]:
     """Grade every submission; reports come in the order of `submissions`.
 
@@ -79,22 +81,28 @@ def grade_all(
         out: folder of the results; one that holds a submission's result for the same files, rubric, language and
             seed is taken as it is.
         done: called with each report as it comes.
+        days_late: of submissions by name; the others are in time.
+
+    Raises:
+        PygptError: `out` holds grades by some checks alone and these are by all, or the other way round.
     """
     held = {s.name: report for s in submissions if out and (report := _held(out, s, job)) is not None}
     if job.seed is None:
         seed = next((report.seed for report in held.values()), secrets.randbelow(2**31))
         job = replace(job, seed=seed)
-    reports = {name: report for name, report in held.items() if report.seed == job.seed}
-    for report in reports.values():
-        done(report)
+    reports: dict[str, GradeReport] = {}
 
-    def finish(submission: Submission, report: GradeReport) -> None:
+    def finish(submission: Submission, graded: GradeReport) -> None:
+        report = late(graded, (days_late or {}).get(submission.name, 0.0), job.rubric)
         reports[submission.name] = report
-        if out is not None:
+        if out is not None and report != held.get(submission.name):
             write_atomically(out / f"{submission.name}.html", page(report))
             write_atomically(_result_file(out, submission), report.to_json())
         done(report)
 
+    for submission in submissions:
+        if submission.name in held and held[submission.name].seed == job.seed:
+            finish(submission, held[submission.name])
     todo = [s for s in submissions if s.name not in reports]
     if processes == 1 or len(todo) < 2:
         for submission in todo:
@@ -137,9 +145,18 @@ def _held(out: Path, submission: Submission, job: GradingJob) -> GradeReport | N
     """The result that is there already, if it is of these files, this rubric and this language, whatever its seed."""
     try:
         report = from_json(_result_file(out, submission).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, PygptError):
+        return None
+    if report.only != job.rubric.only:
+        raise PygptError(
+            "{path} is a grade by {checks}: grade by others into another folder (--out)",
+            path=_result_file(out, submission),
+            checks=", ".join(report.only) or say("all checks"),
+        )
+    try:
         with staged(submission) as copy:
             digest = copy.sha256
-    except (OSError, UnicodeDecodeError, PygptError, UnusableError):
+    except (OSError, UnusableError):
         return None
     wanted = (digest, job.rubric.sha256, job.lang, job.unsafe, submission.name)
     there = (report.sha256, report.rubric_sha256, report.lang, report.unsafe is not None, report.submission)

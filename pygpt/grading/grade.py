@@ -3,7 +3,6 @@
 import hashlib
 import time
 import traceback
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -12,10 +11,10 @@ import torch
 
 from pygpt.errors import PygptError
 from pygpt.grading.check import STAGES, Check, Item
-from pygpt.grading.checks import CHECKS
 from pygpt.grading.exam import Exam
 from pygpt.grading.ladder import ladders
 from pygpt.grading.left_out import sentences
+from pygpt.grading.points import capped, counted, in_total, most_points, needed
 from pygpt.grading.port import Port
 from pygpt.grading.report import FORMAT, CheckReport, GradeReport, ItemReport
 from pygpt.grading.rubric import Rubric
@@ -91,7 +90,7 @@ def failed_report(submission: Submission, job: GradingJob, message: str = "") ->
         state="grader_error",
         message=message,
         score=0.0,
-        max_score=sum(job.rubric.points[check.id] for check in asked(job.rubric)),
+        max_score=most_points(job.rubric),
         seed=job.seed,
         rubric_sha256=job.rubric.sha256,
         lang=job.lang,
@@ -100,12 +99,8 @@ def failed_report(submission: Submission, job: GradingJob, message: str = "") ->
         seconds=0.0,
         checks=(),
         ladders={},
+        only=job.rubric.only,
     )
-
-
-def asked(rubric: Rubric) -> list[Check]:
-    """The checks that this rubric asks for, whatever the submission has, in the order in which they run."""
-    return [check for check in CHECKS if set(check.needs) <= set(rubric.parts)]
 
 
 def _examined(report: GradeReport, session: Session, job: GradingJob) -> GradeReport:
@@ -115,38 +110,26 @@ def _examined(report: GradeReport, session: Session, job: GradingJob) -> GradeRe
         why = [IN_R] if is_r(session.submission) else [say("Neither GPT nor GPT_NoAttn is defined."), *left_out]
         return replace(report, state="ungradable", message=_joined(why, job))
     exam = Exam(Port(session), job.rubric, report.seed, _trained(job.weights))
-    checks = asked(job.rubric)
-    for check in checks:
+    for check in needed(job.rubric):
         exam.run(check)
-    by_stage = sorted(checks, key=lambda check: list(STAGES).index(check.stage))
+    by_stage = sorted(counted(job.rubric), key=lambda check: list(STAGES).index(check.stage))
     reports = tuple(_check(check, exam.results(check.id), job) for check in by_stage)
-    score, capped = _capped(exam, reports)
+    score, bounds = capped(exam, reports)
+    whole = not job.rubric.only or any(check.stage == "forward" for check in by_stage)
     return replace(
         report,
         state="graded",
-        message=_joined([*([] if capped is None else [capped]), *left_out], job),
+        message=_joined([*bounds, *left_out], job),
         score=round(score, 4),
         padding_row=exam.padding_row,
         checks=reports,
-        ladders=ladders(exam, job.lang),
+        ladders=ladders(exam, job.lang) if whole else {},
     )
 
 
 @cache
 def _trained(path: Path | None) -> Weights | None:
     return None if path is None else read_weights(path)
-
-
-def _capped(exam: Exam, reports: Sequence[CheckReport]) -> tuple[float, Message | None]:
-    """The sum of the points; where the logits are not R's for no known reason, at most those of one wrong part."""
-    score, cap = sum(check.score for check in reports), exam.rubric.caps["unexplained"]
-    over = sum(check.score for check in reports if check.stage in ("forward", "gradients", "training")) - cap
-    if over <= 0 or all(exam.explained(model) for model in exam.models):
-        return score, None
-    return score - over, say(
-        "forward, gradients and training give at most {cap:g} points, since no usual mistake explains the logits.",
-        cap=cap,
-    )
 
 
 def _joined(sentences: list[Message], job: GradingJob) -> str:
@@ -157,7 +140,7 @@ def _check(check: Check, items: list[Item], job: GradingJob) -> CheckReport:
     def words(message: Message) -> str:
         return message.render(job.lang)
 
-    points, passed = job.rubric.points[check.id], sum(item.passed for item in items)
+    points, passed = in_total(job.rubric, job.rubric.points[check.id]), sum(item.passed for item in items)
     told = next((item for item in items if not item.passed), items[0])
     return CheckReport(
         id=check.id,

@@ -14,6 +14,8 @@ INDEX = ".submissions"
 """In a folder of results: which submission each name belongs to (JSON)."""
 ENTRIES = ("submission", "model", "main")
 """Names that say nothing of whose work it is: the enclosing folder's name is taken."""
+OF_ALL = "class"
+"""In a folder of results: the page, the table and the JUnit file of all submissions."""
 _LONGEST = 200
 
 
@@ -30,7 +32,7 @@ def names_of(paths: Sequence[Path], out: Path | None) -> list[str]:
     named = {place: name for name, place in known.items()}
     places = [_place(path, out) for path in paths]
     new = {place: _wishes(path) for place, path in zip(places, paths, strict=True) if place not in named}
-    taken = {name.casefold() for name in known}
+    taken = {OF_ALL, *(name.casefold() for name in known)}
     for rank in (0, 1):
         wished = Counter(wishes[rank].casefold() for place, wishes in new.items() if place not in named)
         for place, wishes in new.items():

@@ -17,7 +17,8 @@ from pygpt.output.messages import LANGUAGES
 from pygpt.settings import PaddingRow
 
 FORMAT = 1
-State = Literal["graded", "ungradable", "grader_error"]
+State = Literal["graded", "ungradable", "grader_error", "missing"]
+"""The last of a student of the roster who has handed nothing in; no file is written of it."""
 Status = Literal["passed", "partial", "failed"]
 
 
@@ -87,10 +88,18 @@ class GradeReport:
     checks: tuple[CheckReport, ...]
     ladders: dict[str, tuple[LadderRow, ...]]
     """By R's name of the model."""
+    # What most grades have nothing of. It is written where there is something, and need not be there to be read.
+    only: tuple[str, ...] = ()
+    """The checks that alone were run and counted; none: all."""
+    days_late: float = 0.0
+    deducted: float = 0.0
+    """Points that these days have taken off `score`."""
 
     def to_json(self) -> str:
         """Format 1."""
-        return json_text(dataclasses.asdict(self))
+        default = {f.name: f.default for f in dataclasses.fields(self) if f.default is not dataclasses.MISSING}
+        written = dataclasses.asdict(self)
+        return json_text({k: v for k, v in written.items() if k not in default or v != default[k]})
 
 
 def from_json(text: str) -> GradeReport:
@@ -116,8 +125,9 @@ def _read(kind: Any, value: Any, where: str) -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
     if dataclasses.is_dataclass(kind):
         hints = get_type_hints(kind)
-        if isinstance(value, dict) and value.keys() == hints.keys():
-            return kind(**{name: _read(hint, value[name], f"{where}.{name}") for name, hint in hints.items()})  # type: ignore[operator]
+        asked = {f.name for f in dataclasses.fields(kind) if f.default is dataclasses.MISSING}
+        if isinstance(value, dict) and asked <= value.keys() <= hints.keys():
+            return kind(**{name: _read(hints[name], given, f"{where}.{name}") for name, given in value.items()})  # type: ignore[operator]
     elif origin is UnionType or type(None) in arguments:
         return None if value is None else _read(arguments[0], value, where)
     elif origin is Literal:

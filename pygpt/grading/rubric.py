@@ -1,4 +1,7 @@
-"""The rubric: points, caps, parts that are asked for, tolerances, limits; `rubric.toml` beside it is the default."""
+"""The rubric: points and what becomes of them, parts that are asked for, tolerances, limits, who sees what.
+
+`rubric.toml` beside it is the default.
+"""
 
 import dataclasses
 import hashlib
@@ -9,10 +12,15 @@ from typing import Any
 
 from pygpt.errors import PygptError
 from pygpt.isolation.sandbox import Limits
+from pygpt.output.spelling import did_you_mean
 
 PARTS = ("GPT", "GPT_NoAttn", "Encoder", "Decoder", "generate", "loss", "make_optimizer", "train_step")
 """What a submission can define."""
+VISIBILITIES = ("visible", "hidden", "after_due_date", "after_published")
+"""Gradescope's words for who sees a test."""
 _DEFAULT = Path(__file__).with_name("rubric.toml")
+# Tables that take, beside their own keys, every check and every stage.
+_BY_CHECK = ("gates", "visibility")
 _MOST = 1e6
 
 
@@ -22,6 +30,14 @@ class Rubric:
 
     points: dict[str, float]
     caps: dict[str, float]
+    total: float
+    """What all that is asked for is rescaled to; 0: the points are as they are."""
+    gates: dict[str, float]
+    """The most that the grade can be where a check or a stage is not passed."""
+    late: dict[str, float]
+    """Taken off for each day late: `points` of the grade, `percent` of the most that it can be."""
+    visibility: dict[str, str]
+    """Of checks and stages that not everyone sees: one of VISIBILITIES."""
     parts: tuple[str, ...]
     tolerances: dict[str, float]
     limits: Limits
@@ -29,6 +45,12 @@ class Rubric:
     """All of it as it was read, table by table."""
     sha256: str
     """Of what was read: two grades can be compared where it is the same."""
+    only: tuple[str, ...] = ()
+    """The checks that are run and counted; none: all that are asked for."""
+
+    def seen(self, check: str) -> str:
+        """Who sees a check: one of VISIBILITIES."""
+        return self.visibility.get(check, self.visibility.get(check.split(".")[0], VISIBILITIES[0]))
 
 
 def read_rubric(path: Path | None = None) -> Rubric:
@@ -40,14 +62,22 @@ def read_rubric(path: Path | None = None) -> Rubric:
     default = tomllib.loads(_DEFAULT.read_text(encoding="utf-8"))
     given = {} if path is None else _read(path)
     if unknown := [table for table in given if table not in default]:
-        known = ", ".join(default)
         raise PygptError(
-            "{path}: unknown table [{table}]; known are: {known}", path=path, table=unknown[0], known=known
-        )
-    merged = {table: values | _table(path, given.get(table, {}), table, values) for table, values in default.items()}
+            "{path}: unknown table [{table}]; known are: {known}.{meant}",
+            path=path, table=unknown[0], known=", ".join(default), meant=did_you_mean(unknown[0], default),
+        )  # fmt: skip
+    names = {name: None for check in default["points"] for name in (check.split(".")[0], check)}
+    merged = {
+        table: values | _table(path, given.get(table, {}), table, [*values, *(names if table in _BY_CHECK else ())])
+        for table, values in default.items()
+    }
     return Rubric(
         points=_numbers(path, "points", merged["points"]),
         caps=_numbers(path, "caps", merged["caps"]),
+        total=_numbers(path, "total", merged["total"])["points"],
+        gates=_numbers(path, "gates", merged["gates"]),
+        late=_numbers(path, "late", merged["late"]),
+        visibility=_visibility(path, merged["visibility"]),
         parts=_parts(path, merged["parts"]["asked"]),
         tolerances=_numbers(path, "tolerances", merged["tolerances"]),
         limits=_limits(path, merged["limits"]),
@@ -65,12 +95,14 @@ def _read(path: Path) -> dict[str, Any]:
         raise PygptError("{path} is not a TOML file: {why}", path=path, why=str(error)) from error
 
 
-def _table(path: Path | None, given: Any, table: str, default: dict[str, Any]) -> dict[str, Any]:
+def _table(path: Path | None, given: Any, table: str, known: list[str]) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise PygptError("{path}: {table} must be a table, [{table}]", path=path, table=table)
-    if unknown := [key for key in given if key not in default]:
-        key, known = f"{table}.{unknown[0]}", ", ".join(default)
-        raise PygptError("{path}: unknown key {key}; known are: {known}", path=path, key=key, known=known)
+    if unknown := [key for key in given if key not in known]:
+        raise PygptError(
+            "{path}: unknown key {key}; known are: {known}.{meant}",
+            path=path, key=f"{table}.{unknown[0]}", known=", ".join(known), meant=did_you_mean(unknown[0], known),
+        )  # fmt: skip
     return given
 
 
@@ -82,6 +114,17 @@ def _numbers(path: Path | None, table: str, values: dict[str, Any]) -> dict[str,
                 path=path, key=f"{table}.{key}", value=repr(value), most=_MOST,
             )  # fmt: skip
     return {key: float(value) for key, value in values.items()}
+
+
+def _visibility(path: Path | None, values: dict[str, Any]) -> dict[str, str]:
+    for key, value in values.items():
+        if value not in VISIBILITIES:
+            raise PygptError(
+                "{path}: {key} = {value} is none of {known}.{meant}",
+                path=path, key=f"visibility.{key}", value=repr(value), known=", ".join(VISIBILITIES),
+                meant=did_you_mean(str(value), VISIBILITIES),
+            )  # fmt: skip
+    return values
 
 
 def _parts(path: Path | None, asked: Any) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ _SENTENCES = {
         "x is an int64 tensor (batch, k) of rows with 1 <= k <= block_size; the result is a tensor "
         "(batch, k, nvoc) of logits."
     ),
-    "command": say("Check it with:  python cli.py grade run this_file.py"),
+    "command": say("Check it with:  python cli.py grade check this_file.py"),
     "names": say(
         "Only if your modules do not have R's names (wpe, wte, MH, scale1, scale2, FFN, scale3, ln_f) and `grade` asks:"
     ),

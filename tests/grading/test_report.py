@@ -29,11 +29,22 @@ FORMAT_1: dict[Any, str] = {
     ItemReport: "name passed expected actual",
     LadderRow: "quantity shape difference limit where expected actual agrees first_divergence verdict",
 }
+OPTIONAL = {"only": ("forward.ffn",), "days_late": 1.5, "deducted": 2.0}
+"""Facts that most grades have nothing of."""
 
 
 @pytest.mark.parametrize("cls", FORMAT_1)
 def test_the_fields_on_disk_are_those_of_format_1(cls: Any) -> None:
-    assert list(get_type_hints(cls)) == FORMAT_1[cls].split()
+    optional = [*OPTIONAL] if cls is GradeReport else []
+    assert list(get_type_hints(cls)) == [*FORMAT_1[cls].split(), *optional]
+
+
+def test_optional_facts_are_written_where_there_is_something_and_read_where_there_is_not() -> None:
+    assert list(json.loads(REPORT.to_json())) == FORMAT_1[GradeReport].split()
+    for name, value in OPTIONAL.items():
+        more = dataclasses.replace(REPORT, **{name: value})
+        assert json.loads(more.to_json()).keys() - json.loads(REPORT.to_json()).keys() == {name}
+        assert from_json(more.to_json()) == more != REPORT
 
 
 def test_format_1_is_plain_json() -> None:
@@ -99,6 +110,8 @@ def changed(**fields: object) -> str:
         changed(unsafe=False),
         changed(padding_row="both"),
         changed(other=1),
+        changed(only="forward.ffn"),
+        changed(days_late="2"),
         changed(ladders={"GPT": [None]}),
         changed(checks=[json.loads(REPORT.to_json())["checks"][0] | {"stage": "backward"}]),
         changed(checks=[json.loads(REPORT.to_json())["checks"][0] | {"items": [{"name": "x", "passed": 1}]}]),

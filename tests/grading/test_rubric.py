@@ -34,6 +34,22 @@ Cli = Callable[..., Result]
         ("[limits]\ncheck_seconds = nan\n", "limits.check_seconds = nan is not a number above 0"),
         ("[limits]\nfiles = 0\n", "limits.files = 0"),
         ("[", "not a TOML file"),
+        (
+            "[capps]\n",
+            "[capps]; known are: points, caps, total, gates, late, visibility, parts, tolerances, limits. "
+            "Did you mean 'caps'?",
+        ),
+        ("[gates]\ncausalty = 60\n", "Did you mean 'causality'?"),
+        ('[gates]\n"causality" = "60"\n', "gates.causality = '60' is not a number"),
+        ("[total]\npoint = 10\n", "Did you mean 'points'?"),
+        ("[total]\npoints = -1\n", "total.points = -1 is not a number from 0"),
+        ("[late]\npercent = true\n", "late.percent = True is not a number"),
+        (
+            '[visibility]\ntraining = "hide"\n',
+            "visibility.training = 'hide' is none of visible, hidden, after_due_date, "
+            "after_published. Did you mean 'hidden'?",
+        ),
+        ('[visibility]\n"forward.fnn" = "hidden"\n', "Did you mean 'forward.ffn'?"),
     ],
 )
 def test_bad_rubrics(cli: Cli, tmp_path: Path, rubric: str, words: str) -> None:
@@ -53,7 +69,7 @@ def test_the_rubric_explains_itself_and_is_one(cli: Cli, tmp_path: Path, lang: s
     assert read_rubric(tmp_path / "again.toml") == read_rubric()
     # what is said of each key is said in the language, and of every one
     comments = re.findall(r"^(?:\S+ = [^\[].*)$", output, re.MULTILINE)
-    tables = ("points", "caps", "tolerances", "limits")
+    tables = ("points", "caps", "total", "late", "tolerances", "limits")
     assert len(comments) == sum(len(read_rubric().values[table]) for table in tables)
     assert all("  # " in line for line in comments)
 
@@ -67,12 +83,39 @@ def test_the_rubric_of_a_file_is_the_default_with_its_changes(cli: Cli, tmp_path
     assert read_rubric(tmp_path / "again.toml") == read_rubric(tmp_path / "mine.toml")
 
 
-KEYS = st.sampled_from(['"forward.ffn"', "logits", "asked", "memory_mib", "check_seconds", '"forward.fnn"', "x"])
+def test_gates_and_visibilities_by_check_and_by_stage_explain_themselves(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(
+        '[gates]\ncausality = 60\n"padding.row" = 90\n[total]\npoints = 10\n[late]\npercent = 20\n'
+        '[visibility]\ntraining = "hidden"\n"training.loss" = "after_published"\n'
+    )
+    rubric = read_rubric(tmp_path / "mine.toml")
+    output = cli("grade", "rubric", "--rubric", tmp_path / "mine.toml").output
+    for line in (
+        r"causality = 60 +# Causality",
+        r'"padding\.row" = 90 +# The padding row gets no gradient',
+        r"points = 10 +# 10, for instance",
+        r"percent = 20 +# of the most",
+        r'training = "hidden" +# Training',
+        r'"training\.loss" = "after_published" +# The loss',
+    ):
+        assert re.search(f"^{line}", output, re.MULTILINE), line
+    (tmp_path / "again.toml").write_text(output)
+    assert read_rubric(tmp_path / "again.toml") == rubric
+    # the check's own word wins over its stage's, and what is not named is seen by all
+    seen = [rubric.seen(check) for check in ("training.loss", "training.step", "forward.ffn")]
+    assert seen == ["after_published", "hidden", "visible"]
+
+
+KEYS = st.sampled_from(
+    ['"forward.ffn"', "forward", "points", "logits", "asked", "memory_mib", "check_seconds", '"forward.fnn"', "x"]
+)
 VALUES = st.sampled_from(
     ["1", "-1", "0", "nan", "inf", "1e300", "9" * 5000, "true", '"1"', "[]", '["GPT"]', '["GPT", "GPT"]', "[[1]]",
-     "{}", "2026-01-01", "[" * 3000, '"\\ud800"', "1_0"]
+     "{}", '"hidden"', "2026-01-01", "[" * 3000, '"\\ud800"', "1_0"]
 )  # fmt: skip
-TABLES = st.sampled_from(["[points]", "[parts]", "[tolerances]", "[limits]", "[x]", "", "[[points]]"])
+TABLES = st.sampled_from(
+    ["[points]", "[gates]", "[total]", "[visibility]", "[parts]", "[tolerances]", "[limits]", "[x]", "", "[[points]]"]
+)
 LINES = st.lists(TABLES | st.tuples(KEYS, VALUES).map(" = ".join), max_size=6).map("\n".join)
 
 

@@ -6,13 +6,18 @@ from xml.etree import ElementTree
 
 from pygpt.files import json_text
 from pygpt.grading.report import CheckReport, GradeReport
-from pygpt.grading.reports.text import details, summary
+from pygpt.grading.reports.text import details, foot, summary
+from pygpt.grading.rubric import VISIBILITIES, Rubric
 
 _PRAIRIELEARN_MOST = 1_000_000
 
 
-def gradescope(report: GradeReport) -> str:
-    """`results.json` of Gradescope: scores as numbers, `number` as text, a score at the top."""
+def gradescope(report: GradeReport, rubric: Rubric) -> str:
+    """`results.json` of Gradescope: scores as numbers, `number` as text, a score at the top.
+
+    Where the rubric hides a check, Gradescope shows no total: nor does the overview, nor what bounds it.
+    """
+    hides = any(rubric.seen(check.id) != VISIBILITIES[0] for check in report.checks)
     tests = [
         {
             "name": check.title,
@@ -22,14 +27,14 @@ def gradescope(report: GradeReport) -> str:
             "status": "passed" if check.status == "passed" else "failed",
             "output": _details(check, report.lang),
             "tags": [check.stage],
-            "visibility": "visible",
+            "visibility": rubric.seen(check.id),
         }
         for number, check in enumerate(report.checks, start=1)
     ]
     content = {
         "score": report.score,
         "execution_time": round(report.seconds),
-        "output": summary(report),
+        "output": "\n".join([*foot(report), *([report.unsafe] if report.unsafe else [])]) if hides else summary(report),
         "output_format": "text",
         "test_output_format": "text",
         "test_name_format": "text",

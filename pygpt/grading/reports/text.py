@@ -9,7 +9,13 @@ from pygpt.grading.report import CheckReport, GradeReport, LadderRow
 from pygpt.output import tables
 from pygpt.output.messages import number, say, tell
 
-_STATES = {"graded": say("graded"), "ungradable": say("ungradable"), "grader_error": say("grader error")}
+_STATES = {
+    "graded": say("graded"),
+    "ungradable": say("ungradable"),
+    "grader_error": say("grader error"),
+    "missing": say("missing"),
+}
+_IN_PART = say("graded in part")
 _STATUS = {"passed": say("passed"), "partial": say("in part"), "failed": say("failed")}
 _PADDING_ROWS = {
     "r": say("padding row: R's (row 1 has no gradient); accepted"),
@@ -54,10 +60,23 @@ def summary(report: GradeReport) -> str:
 
 
 def foot(report: GradeReport) -> list[str]:
-    """What holds of the whole grading: the padding row, the seed that repeats it, the time."""
+    """What holds of the whole grading: what alone was asked, days late, the padding row, the seed, the time."""
     padding = [_PADDING_ROWS[report.padding_row].render(report.lang)] if report.padding_row else []
     took = tell(report.lang, "seed {seed}; graded in {seconds:.1f} s", seed=report.seed, seconds=report.seconds)
-    return [*padding, took]
+    return [*only(report), *_late(report), *padding, took]
+
+
+def only(report: GradeReport) -> list[str]:
+    """That this is no grade of the whole, where it is not."""
+    ids = ", ".join(report.only)
+    return [tell(report.lang, "Only these checks were run and counted: {ids}", ids=ids)] if ids else []
+
+
+def _late(report: GradeReport) -> list[str]:
+    if not report.days_late:
+        return []
+    words = say("days late: {days:g}, which take off {points:g} points", days=report.days_late, points=report.deducted)
+    return [words.render(report.lang)]
 
 
 def status(check: CheckReport, lang: str) -> str:
@@ -139,7 +158,7 @@ def of_class(reports: Sequence[GradeReport], lang: str, width: int | None = None
     """A line a submission, then which checks fail most."""
     header = [say("submission"), say("points"), say("of"), say("state"), say("not passed")]
     rows = [
-        [r.submission, number(r.score, ".2f", lang), number(r.max_score, "g", lang), _state(r), _not_passed(r)]
+        [r.submission, number(r.score, ".2f", lang), number(r.max_score, "g", lang), state(r), not_passed(r)]
         for r in reports
     ]
     lines = tables.lines([name.render(lang) for name in header], rows, left=(0, 3, 4), width=width, indent=0)
@@ -153,16 +172,19 @@ def of_class(reports: Sequence[GradeReport], lang: str, width: int | None = None
     return lines
 
 
-def _state(report: GradeReport) -> str:
-    return _STATES[report.state].render(report.lang)
+def state(report: GradeReport) -> str:
+    """What became of a submission, in a word."""
+    part = report.state == "graded" and report.only
+    return (_IN_PART if part else _STATES[report.state]).render(report.lang)
 
 
 def _score(report: GradeReport) -> str:
     of, most = (number(value, "g", report.lang) for value in (report.score, report.max_score))
-    return f"{_state(report)}, {of} / {most}"
+    return f"{state(report)}, {of} / {most}"
 
 
-def _not_passed(report: GradeReport) -> str:
+def not_passed(report: GradeReport) -> str:
+    """The first checks that did not pass; of what was not graded, why."""
     failed = [check.id for check in report.checks if check.status != "passed"]
     return ", ".join(failed[:_NAMED]) + (" …" if len(failed) > _NAMED else "") or report.message
 

@@ -56,8 +56,8 @@ def test_hostile_names_links_and_neighbours(cli: Cli, tmp_path: Path) -> None:
     assert {path.parent for path in made} == {out}
     reports = {path.stem: from_json(path.read_text()) for path in made if path.suffix == ".json"}
     assert len(reports) == len(NAMES) + 4
-    # class.csv, class.xml, and what remembers whose each name is
-    assert len(made) == 2 * len(reports) + 3
+    # class.csv, class.html, class.xml, and what remembers whose each name is
+    assert len(made) == 2 * len(reports) + 4
     assert "linked" not in reports
     assert not [name for name in reports if name.startswith(".") or not name.isprintable()]
     for page in out.glob("*.html"):

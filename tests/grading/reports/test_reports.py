@@ -23,6 +23,8 @@ from pygpt.grading.reports import services
 from pygpt.grading.reports.html import page
 from pygpt.grading.reports.table import defused, to_csv
 from pygpt.grading.reports.text import of_class, one
+from pygpt.grading.roster import Row
+from pygpt.grading.rubric import read_rubric
 from pygpt.isolation import bubblewrap, sandbox
 from pygpt.output.messages import LANGUAGES, plain, say
 from tests.grading.helpers import CORRECT, grade_files, grade_sources, mutated, needs_isolation
@@ -82,7 +84,7 @@ def test_no_report_carries_an_injection(lang: str) -> None:
     parser.feed(html)
     assert not {"script", "img", "a", "iframe", "link"} & set(parser.seen)
     assert "&lt;script&gt;" in html
-    rows = list(csv.reader(io.StringIO(to_csv([report]))))
+    rows = list(csv.reader(io.StringIO(to_csv([Row(report)]))))
     assert len(rows) == 2
     assert not [cell for cell in rows[1] if cell.startswith(("=", "+", "-", "@"))]
     ElementTree.fromstring(services.junit([report]))
@@ -104,13 +106,13 @@ def test_a_real_injection_through_names_and_messages() -> None:
     assert "\\u001b" not in report.to_json()
     assert "<script>" not in page(report)
     assert "<b>evil" not in page(report)
-    assert "'=evil" in to_csv([report])
+    assert "'=evil" in to_csv([Row(report)])
 
 
 @needs_isolation
 def test_services_get_what_they_document() -> None:
     report = grade_files(("correct",))["correct"]
-    results = json.loads(services.gradescope(report))
+    results = json.loads(services.gradescope(report, read_rubric()))
     assert results["score"] == sum(test["score"] for test in results["tests"]) == 100
     top = {"score", "execution_time", "output", "output_format", "test_output_format", "test_name_format", "visibility"}
     assert results.keys() <= top | {"stdout_visibility", "extra_data", "tests", "leaderboard"}
@@ -150,9 +152,9 @@ def test_what_cannot_be_graded_is_said_in_every_form() -> None:
     report = evil_report(state="ungradable", checks=(), ladders={}, score=0.0)
     assert json.loads(services.prairielearn(report))["gradable"] is False
     assert json.loads(services.prairielearn(report))["format_errors"]
-    assert json.loads(services.gradescope(report))["score"] == 0
+    assert json.loads(services.gradescope(report, read_rubric()))["score"] == 0
     assert 'errors="1"' in services.junit([report])
-    assert "ungradable" in to_csv([report])
+    assert "ungradable" in to_csv([Row(report)])
 
 
 def test_junit_counts_the_cases_that_it_holds() -> None:

@@ -14,7 +14,7 @@ FLOORS = (
     ("version", "errors", "memory", "determinism", "files"),
     ("output",),
     ("settings", "vocabulary", "corpus"),
-    ("r_semantics", "exactness", "models", "trace", "training"),
+    ("r_semantics", "products", "exactness", "models", "trace", "training"),
     ("cached_forward", "generation", "weights", "losses", "checkpoints"),
     ("figures", "runs"),
     ("attention", "r"),

@@ -72,11 +72,12 @@ def test_every_step_and_weight_is_that_of_r_on_its_threads(model: str, r_threads
     ):
         assert here.shape == there.shape
         assert np.abs(here - there).max() <= limits[part], part
-    assert [(e.threads, e.r_threads) for e in said] == [(threads, r_threads)] * (threads != r_threads)
+    assert {(e.threads, e.r_threads) for e in said} <= {(threads, r_threads)}
+    assert said or threads == r_threads
     if same:
         assert weights_sha256(state.model.state_dict()) == SHA256[name]
         # From 4 threads on the output layer's product, and nothing else, is computed on R's number of threads.
-        assert [e.count for e in said] == [int(r_threads >= 4)] * len(said)
+        assert {e.count for e in said} <= {int(r_threads >= 4)}
 
 
 def test_the_recordings_differ_from_each_other() -> None:

@@ -1,18 +1,20 @@
-"""R's bits on any number of threads: the operations that depend on how many are found, and computed on R's number.
+"""R's bits on any number of threads: each operation is computed as quickly as R's bits allow, and that is found out.
 
 Whether an operation is split between threads, and whether that shows in its bits, depends on its shapes, on the
 libraries and on the processor. So nothing is taken for granted: before a training its very steps are rehearsed, and
-each operation is computed on R's number of threads and on ours, from the same numbers.
+each operation is computed on R's number of threads and on ours, from the same numbers. What differs in a bit is then
+computed on R's number; a matrix product that oneDNN computes to the same bits and sooner is left to it (`products`).
 
-On the recordings' kind of processor two of the course's operations depend on it: the gradient of LayerNorm's weight
-and bias, which `r_semantics.layer_norm_backward` computes as R's threads do on any number of ours; and, from 4 threads
-on, the output layer's product, whose last columns, beyond a multiple of 16, are then rounded otherwise.
+On the recordings' kind of processor two of the course's operations depend on the threads: the gradient of LayerNorm's
+weight and bias, which `r_semantics.layer_norm_backward` computes as R's threads do on any number of ours; and, from 4
+threads on, the output layer's product, whose last columns, beyond a multiple of 16, are then rounded otherwise.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -21,13 +23,18 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 from pygpt import r_semantics
 from pygpt.determinism import on_threads
+from pygpt.products import by_onednn
 
 Operation: TypeAlias = tuple[Any, tuple[tuple[int, ...], ...]]
 """One of torch's operations, and the shapes of the tensors that it takes."""
+Layout: TypeAlias = tuple[Any, ...]
+"""The same with strides, types and all other arguments."""
 
 # An operation that gives few numbers may give the same bits by chance: it is tried with other numbers, too.
 _ENOUGH_NUMBERS, _MOST_TRIES = 128, 8
 _LAYER_NORM = torch.ops.aten.native_layer_norm_backward.default
+_SECONDS_TO_LOOK = 6e-6
+"""What it costs an operation to pass through `_AsFound`."""
 
 
 @dataclass(frozen=True)
@@ -37,29 +44,29 @@ class Exactness:
     Attributes:
         fallback: what is computed on R's number of threads.
         count: how many operations of a step these are (they have other shapes in a short last batch).
-        forward_only: whether all of them belong to the model's forward pass and its loss.
+        quick: what is computed otherwise than PyTorch does by itself, with the same bits and sooner.
     """
 
     threads: int
     r_threads: int
-    fallback: frozenset[Operation] = field(default=frozenset())
+    fallback: frozenset[Operation] = frozenset()
     count: int = 0
-    forward_only: bool = True
+    quick: Mapping[Layout, Callable[..., Any]] = field(default_factory=dict)
 
     def __str__(self) -> str:
+        told = f"exact on {self.threads} thread{'s' * (self.threads > 1)}"
         if not self.fallback:
-            return f"exact on {self.threads} threads"
-        operations = "1 operation" if self.count == 1 else f"{self.count} operations"
-        return f"exact on {self.threads} threads; {operations} on {self.r_threads}"
+            return told
+        return f"{told}; {self.count} operation{'s' * (self.count > 1)} on {self.r_threads}"
 
     @property
     def facts(self) -> dict[str, Any]:
         """For the provenance of what was trained."""
-        return {"exactness": str(self), "on_r_threads": self.names}
+        return {"exactness": str(self), "on_r_threads": self.names, "products_by_onednn": len(self.quick)}
 
     @property
     def names(self) -> list[str]:
-        """The operations of `fallback` in words: `mm 4096x128 128x66`."""
+        """The operations of `fallback` in words: `aten::mm 4096x128 128x66`."""
         return sorted(" ".join([f.name(), *("x".join(map(str, s)) for s in shapes)]) for f, shapes in self.fallback)
 
     def prepare(self, model: nn.Module) -> None:
@@ -69,27 +76,28 @@ class Exactness:
             if isinstance(module, r_semantics.LayerNorm):
                 module.r_threads = None if own else self.r_threads
 
-    def forward(self) -> AbstractContextManager[object]:
-        """Around the model's forward pass and its loss."""
-        return _OnRThreads(self) if self.fallback else nullcontext()
-
-    def step(self) -> AbstractContextManager[object]:
-        """Around a whole training step."""
-        return nullcontext() if self.forward_only else _OnRThreads(self)
+    def computing(self) -> AbstractContextManager[object]:
+        """Around a training step, and around the loss of a validation batch."""
+        return _AsFound(self) if self.fallback or self.quick else nullcontext()
 
 
-class _OnRThreads(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _AsFound(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, exactness: Exactness) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._operations, self._r_threads = exactness.fallback, exactness.r_threads
-        self._functions = {function for function, _ in exactness.fallback}
+        self._found = exactness
+        self._functions = {f for f, _ in exactness.fallback} | {layout[0] for layout in exactness.quick}
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if func in self._functions and _operation(func, args, kwargs) in self._operations:
-            with on_threads(self._r_threads):
+        if func not in self._functions:
+            return func(*args, **kwargs)
+        quick = self._found.quick.get(_layout(func, args, kwargs))
+        if quick is not None:
+            return quick(*args, **kwargs)
+        if _operation(func, args, kwargs) in self._found.fallback:
+            with on_threads(self._found.r_threads):
                 return func(*args, **kwargs)
         return func(*args, **kwargs)
 
@@ -103,56 +111,63 @@ class Rehearsal(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, threads: int, r_threads: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._threads, self._r_threads = threads, r_threads
-        self._same: dict[tuple[Any, ...], bool] = {}
-        self._norms: set[Operation] = set()
-        self._differing: list[set[Operation]] = []
-        self._forward, self._forward_only = False, True
+        self._same: dict[Layout, bool] = {}
+        self._quick: dict[Layout, Callable[..., Any]] = {}
+        self._saved: dict[Layout, float] = {}  # seconds, in a whole step
+        self._steps: list[list[Layout]] = []
+        self._operations: dict[Layout, Operation] = {}
         self._noise = torch.Generator().manual_seed(0)
 
-    def begin(self) -> None:
-        """A step of other shapes begins."""
-        self._differing.append(set())
-
-    @contextmanager
-    def forward(self) -> Iterator[None]:
-        """What is computed in it is the model's forward pass and its loss."""
-        self._forward = True
-        try:
-            yield
-        finally:
-            self._forward = False
+    def begin(self) -> Self:
+        """For `with`: a step of other shapes begins."""
+        self._steps.append([])
+        return self
 
     def result(self) -> Exactness:
         """What was found."""
-        found = frozenset[Operation]().union(*self._differing)
-        if found & self._norms:
+        step = self._steps[0]
+        pays = sum(self._saved.get(layout, 0.0) for layout in step) > _SECONDS_TO_LOOK * len(step)
+        quick = self._quick if pays else {}
+        differing = {x for x, same in self._same.items() if not same and x not in quick}
+        if any(x[0] is _LAYER_NORM for x in differing):
             # The sum in R's parts is not R's here: then every LayerNorm is left to PyTorch, on R's threads.
-            found, self._forward_only = found | self._norms, False
-        functions = {function for function, _ in found}
-        count = sum(max(sum(g is f for g, _ in step & found) for step in self._differing) for f in functions)
-        return Exactness(self._threads, self._r_threads, found, count, self._forward_only)
+            differing |= {x for x in self._same if x[0] is _LAYER_NORM}
+        fallback = frozenset(self._operations[x] for x in differing)
+        by_step = [{self._operations[x] for x in step if x in differing} for step in self._steps]
+        count = sum(max(sum(g is f for g, _ in found) for found in by_step) for f in {f for f, _ in fallback})
+        return Exactness(self._threads, self._r_threads, fallback, count, quick)
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        ours = self._ours(func)
-        leaves = tree_leaves((args, kwargs))
+        ours, layout = self._ours(func), _layout(func, args, kwargs)
         # What an empty tensor holds is nobody's result.
-        if func.is_view or "empty" in func.name() or not any(isinstance(leaf, Tensor) for leaf in leaves):
+        if func.is_view or "empty" in func.name() or not _tensors((args, kwargs)):
             return func(*args, **kwargs)
-        layout = (func, *((x.shape, x.stride(), x.dtype) if isinstance(x, Tensor) else x for x in leaves))
+        self._steps[-1].append(layout)
         if layout in self._same:
-            result = ours(*args, **kwargs)
-        else:
-            result, self._same[layout] = self._compared(func, ours, args, kwargs)
-        operation = _operation(func, args, kwargs)
-        if func is _LAYER_NORM:
-            self._norms.add(operation)
-        if not self._same[layout]:
-            self._differing[-1].add(operation)
-            self._forward_only &= self._forward
+            return ours(*args, **kwargs)
+        self._operations[layout] = _operation(func, args, kwargs)
+        result, self._same[layout] = self._compared(func, ours, args, kwargs)
+        quick = by_onednn(func, args, kwargs)
+        if quick is not None:
+            self._try(quick, layout, func, args, result)
         return result
+
+    def _try(self, quick: Callable[..., Any], layout: Layout, func: Any, args: Any, result: Any) -> None:
+        """Keep `quick` where it has R's bits, and measure how much less than `func` it takes."""
+        if not self._same[layout]:
+            with on_threads(self._r_threads):
+                result = func(*args)
+        if not _same_bits(quick(*args), result):
+            return
+        self._quick[layout] = quick
+        if len(self._steps) == 1:
+            # On one thread, and by the processor's time, since others may be using this machine, too.
+            with on_threads(1):
+                quick(*args)  # its first call takes longer
+                self._saved[layout] = _seconds(func, args) - _seconds(quick, args)
 
     def _compared(self, func: Any, ours: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, bool]:
         """The result on our threads, and whether R's threads give the same bits."""
@@ -170,10 +185,7 @@ class Rehearsal(TorchDispatchMode):  # type: ignore[no-untyped-call]
             here = ours(*given[0], **given[1])
             if attempt == 0:
                 result = here
-            sides = [
-                [x for x in tree_leaves(side) if isinstance(x, Tensor)]
-                for side in (((as_r, before), (here, given)) if changes else (as_r, here))
-            ]
+            sides = [_tensors(side) for side in (((as_r, before), (here, given)) if changes else (as_r, here))]
             same &= all(_same_bits(a, b) for a, b in zip(*sides, strict=True))
             numbers += sum(x.numel() for x in sides[0])
             if not same or numbers >= _ENOUGH_NUMBERS:
@@ -195,8 +207,23 @@ class Rehearsal(TorchDispatchMode):  # type: ignore[no-untyped-call]
         )
 
 
+def _seconds(function: Callable[..., Any], args: Any) -> float:
+    began = time.thread_time()
+    function(*args)
+    return time.thread_time() - began
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    return [x for x in tree_leaves(tree) if isinstance(x, Tensor)]
+
+
 def _operation(func: Any, args: Any, kwargs: Any) -> Operation:
-    return func, tuple(tuple(x.shape) for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor))
+    return func, tuple(tuple(x.shape) for x in _tensors((args, kwargs)))
+
+
+def _layout(func: Any, args: Any, kwargs: Any) -> Layout:
+    leaves = tree_leaves((args, kwargs))
+    return func, *((x.shape, x.stride(), x.dtype) if isinstance(x, Tensor) else x for x in leaves)
 
 
 def _same_bits(a: Tensor, b: Tensor) -> bool:

@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -41,6 +41,9 @@ class Epoch:
     train: float
     valid: float
 
+
+# Where threads are R's, a rehearsal only pays in so many steps of so many multiplications.
+_FEW_STEPS, _MANY = 20, 1 << 28
 
 Event = Exactness | Step | Validated | Epoch
 LossOf = Callable[[Tensor, Tensor], Tensor]
@@ -86,14 +89,14 @@ def fit(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSe
     Engine r computes on torch's present number of threads, with the bits of R on `settings.r_threads`.
 
     Yields:
-        Exactness first, where these two numbers differ; Step after each step; Validated and, at the end, Epoch in each
+        Exactness first, where a rehearsal found it; Step after each step; Validated and, at the end, Epoch in each
         validation.
     """
-    exactness = _exactness(state, train, valid, settings)
+    exactness = _rehearsed(state, train, valid, settings)
     exactness.prepare(state.model)
-    if exactness.threads != exactness.r_threads:
+    if exactness.threads != exactness.r_threads or exactness.quick:
         yield exactness
-    loss_of = _within(exactness.forward, _loss_of(state.model, settings))
+    loss_of = _loss_of(state.model, settings)
     parameters = r_semantics.parameters(state.model)
     clip = r_semantics.clip_grad_norm if settings.engine == "r" else _clip_fast
     while state.epoch < settings.epochs:
@@ -102,13 +105,13 @@ def fit(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSe
         for x, y in batches(train, settings.batch_size, settings.device, order, state.step_in_epoch):
             if settings.max_steps is not None and state.step >= settings.max_steps:
                 return
-            with exactness.step():
+            with exactness.computing():
                 loss = training_step(loss_of, state.optimizer, parameters, x, y, settings.max_norm, clip)
             state.step += 1
             state.step_in_epoch += 1
             state.mean_loss = r_semantics.running_mean(state.mean_loss, loss, state.step_in_epoch)
             yield Step(state.step, state.epoch + 1, loss.item())
-        yield from _validate(state, loss_of, valid, settings)
+        yield from _validate(state, loss_of, valid, settings, exactness)
 
 
 def training_step(
@@ -139,28 +142,41 @@ def training_step(
     return loss.detach()
 
 
-def _exactness(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSettings) -> Exactness:
-    """How this training keeps R's bits: found by a rehearsal where threads are not R's, which leaves all as it was."""
+def _rehearsed(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSettings) -> Exactness:
+    """How this training keeps R's bits: found by a rehearsal, which leaves all as it was.
+
+    There is none where threads are R's and the model is so small that nothing can be gained.
+    """
     threads, r_threads = torch.get_num_threads(), settings.r_threads
+    as_it_is = Exactness(threads, threads)
     steps_left = 0 if state.epoch >= settings.epochs else (settings.max_steps or math.inf) - state.step
     on_cpu = torch.device(settings.device).type == "cpu"
-    if settings.engine != "r" or not on_cpu or threads == r_threads or steps_left <= 0:
-        return Exactness(threads, threads)
-    Exactness(threads, threads).prepare(state.model)
+    if settings.engine != "r" or not on_cpu or steps_left <= 0:
+        return as_it_is
+    if threads == r_threads and (steps_left < _FEW_STEPS or _multiplications(state.model, settings) < _MANY):
+        return as_it_is
+    as_it_is.prepare(state.model)
     model, optimizer = copy.deepcopy((state.model, state.optimizer))
-    parameters, rehearsal = r_semantics.parameters(model), Rehearsal(threads, r_threads)
-    loss_of = _within(rehearsal.forward, _loss_of(model, settings))
+    parameters, rehearsal, loss_of = (
+        r_semantics.parameters(model),
+        Rehearsal(threads, r_threads),
+        _loss_of(model, settings),
+    )
     whole_epoch = steps_left >= -(-len(train) // settings.batch_size) - state.step_in_epoch
-    with torch.random.fork_rng(devices=()), rehearsal:
+    with torch.random.fork_rng(devices=()):
         for x, y in _one_of_each_size(train, settings)[: None if whole_epoch else 1]:
-            rehearsal.begin()
-            training_step(loss_of, optimizer, parameters, x, y, settings.max_norm)
+            with rehearsal.begin():
+                training_step(loss_of, optimizer, parameters, x, y, settings.max_norm)
         model.eval()
         for x, y in _one_of_each_size(valid, settings) if whole_epoch else ():
-            rehearsal.begin()
-            with torch.no_grad():
+            with torch.no_grad(), rehearsal.begin():
                 loss_of(x, y)
     return rehearsal.result()
+
+
+def _multiplications(model: CharacterModel, settings: TrainingSettings) -> int:
+    """Of a forward pass over a batch, about: one a weight and position."""
+    return settings.batch_size * model.settings.block_size * sum(p.numel() for p in model.parameters())
 
 
 def _one_of_each_size(windows: Tensor, settings: TrainingSettings) -> list[tuple[Tensor, Tensor]]:
@@ -168,14 +184,6 @@ def _one_of_each_size(windows: Tensor, settings: TrainingSettings) -> list[tuple
     whole, n = settings.batch_size, len(windows)
     sizes = sorted({min(whole, n), n % whole} - {0}, reverse=True)
     return [batch for size in sizes for batch in batches(windows[:size], size, settings.device)]
-
-
-def _within(context: Callable[[], AbstractContextManager[object]], loss_of: LossOf) -> LossOf:
-    def loss(x: Tensor, y: Tensor) -> Tensor:
-        with context():
-            return loss_of(x, y)
-
-    return loss
 
 
 def _clip_fast(parameters: list[torch.nn.Parameter], max_norm: float) -> None:
@@ -193,10 +201,12 @@ def validation_loss(model: CharacterModel, valid: Tensor, settings: TrainingSett
     return mean.item()
 
 
-def _validate(state: TrainingState, loss_of: LossOf, valid: Tensor, settings: TrainingSettings) -> Iterator[Event]:
+def _validate(
+    state: TrainingState, loss_of: LossOf, valid: Tensor, settings: TrainingSettings, exactness: Exactness
+) -> Iterator[Event]:
     state.model.eval()
     mean: Tensor | None = None
-    for count, so_far in enumerate(_running_validation(loss_of, valid, settings), start=1):
+    for count, so_far in enumerate(_running_validation(loss_of, valid, settings, exactness.computing), start=1):
         mean = so_far
         yield Validated(state.epoch + 1, count)
     assert mean is not None
@@ -207,10 +217,15 @@ def _validate(state: TrainingState, loss_of: LossOf, valid: Tensor, settings: Tr
     yield done
 
 
-def _running_validation(loss_of: LossOf, valid: Tensor, settings: TrainingSettings) -> Iterator[Tensor]:
+def _running_validation(
+    loss_of: LossOf,
+    valid: Tensor,
+    settings: TrainingSettings,
+    computing: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> Iterator[Tensor]:
     mean: Tensor | None = None
     for count, (x, y) in enumerate(batches(valid, settings.batch_size, settings.device), start=1):
-        with torch.no_grad():
+        with torch.no_grad(), computing():
             mean = r_semantics.running_mean(mean, loss_of(x, y), count)
         yield mean
 

@@ -61,7 +61,7 @@ def test_threads_change_no_bit_and_rs_threads_do(cli: Cli, tmp_path: Path) -> No
         options = ["--max-steps", 8, "--threads", threads, "--r-threads", r_threads, "--out", folder]
         result = cli("train", *SMALL, *options)
         assert result.exit_code == 0, result.output
-        assert (f"R's bits: exact on {threads} threads" in result.output) == (threads != r_threads)
+        assert (f"R's bits: exact on {threads} thread" in result.output) == (threads != r_threads)
         settings = json.loads((folder / SETTINGS).read_text())
         assert (settings["training"]["threads"], settings["training"]["r_threads"]) == (threads, r_threads)
         assert ("exactness" in settings["provenance"]) == (threads != r_threads)

@@ -67,6 +67,18 @@ def corpus_text(content: bytes, path: Path) -> str:
     return text
 
 
+def table_text(content: bytes) -> str:
+    """The text of a table, however it was written: UTF-8, UTF-16 with or without its mark, or a Western one of old.
+
+    Where nothing certain can be told, as of few letters, it is taken for cp1252.
+    """
+    if b"\0" not in content:
+        with contextlib.suppress(UnicodeDecodeError):
+            return content.decode("utf-8-sig")
+    found = guess(content)
+    return (found.text if found else content.decode("cp1252", errors="replace")).removeprefix("\ufeff")
+
+
 def container(content: bytes) -> Message | None:
     """What a file is that holds its text packed or laid out; None where it may be plain text."""
     return next((what for start, what in _CONTAINERS.items() if content.startswith(start)), None)

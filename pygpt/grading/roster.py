@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
+from pygpt import encoding
 from pygpt.errors import PygptError
 from pygpt.grading.grade import GradingJob, failed_report
 from pygpt.grading.names import real
@@ -134,8 +135,9 @@ def _table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         content = path.read_bytes()
     except OSError as error:
         raise PygptError("cannot read {path}: {why}", path=path, why=error.strerror) from error
-    text = _text(path, content)
-    lines = text.splitlines(keepends=True)
+    if encoding.container(content):
+        raise PygptError("{path} is no text: save the list as CSV", path=path)
+    lines = encoding.table_text(content).splitlines(keepends=True)
     said = _EXCEL_SAYS.fullmatch(lines[0]) if lines else None
     names = next((line for line in lines if line.strip()), "")
     separator = said[1] if said else max(_SEPARATORS, key=names.count)
@@ -151,21 +153,6 @@ def _table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         line = reader.line_num + bool(said)
         raise PygptError("{path}, line {line}: no CSV: {why}", path=path, line=line, why=str(error)) from error
     return (rows[0][1], rows[1:]) if rows else ([], [])
-
-
-def _text(path: Path, content: bytes) -> str:
-    """UTF-8, with Excel's mark or without; UTF-16 with its mark (Excel's Unicode text); else what Windows writes."""
-    if content.startswith((b"PK", b"\xd0\xcf\x11\xe0")):
-        raise PygptError("{path} is a workbook: save its sheet as CSV", path=path)
-    codecs = ("utf-16",) if content.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-8-sig", "cp1252", "latin-1")
-    for codec in codecs:
-        try:
-            text = content.decode(codec)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-    raise PygptError("{path} is no text: save the list as CSV", path=path)
 
 
 def _columns(path: Path, header: list[str]) -> dict[str, int]:

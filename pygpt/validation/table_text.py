@@ -42,15 +42,7 @@ def text_of(content: bytes, path: Path) -> str:
             "RData), write the table: readRDS() or load() it, then write.csv(…, \"history.csv\", row.names = FALSE)",
             path=path,
         )  # fmt: skip
-    try:
-        if b"\0" not in content:
-            return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        pass
-    guess = encoding.guess(content)
-    # Of a few names in a header nothing certain is told; numbers and separators are the same in all of them.
-    text = guess.text if guess else content.decode("cp1252", errors="replace")
-    return text.removeprefix("\ufeff")
+    return encoding.table_text(content)
 
 
 def read_table(text: str, path: Path) -> Table:

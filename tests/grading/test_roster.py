@@ -31,6 +31,7 @@ def read(tmp_path: Path, content: str | bytes) -> list[tuple[str, str, str, floa
         ENGLISH.encode(),
         b"\n" + ENGLISH.encode(),
         ENGLISH.replace(",", "\t").encode("utf-16"),  # Excel's "Unicode text"
+        BRAZIL.encode("mac_roman"),
         BRAZIL.encode("cp1252"),
         BRAZIL.encode("utf-8-sig"),
         ("sep=;\r\n" + BRAZIL).encode("cp1252"),
@@ -62,8 +63,7 @@ def test_lists_as_they_are_written(tmp_path: Path, content: bytes) -> None:
         ("name,id,submission,note\nAna,1,ana.py,\n,,,x\n", "line 3: nothing says whose line it is"),
         ("name,file,submission\nAna,a,b\n", "has the columns file, submission, which say the same"),
         ('name,submission\nAna,"ana.py\nBia,bia.py\n', "no CSV"),
-        (b"PK\x03\x04 and so on", "is a workbook: save its sheet as CSV"),
-        (b"name,submission\nAna,\0\n", "is no text"),
+        (b"PK\x03\x04 and so on", "is no text: save the list as CSV"),
     ],
 )
 def test_what_cannot_be_true_is_refused_by_line(tmp_path: Path, content: str | bytes, words: str) -> None:

@@ -17,7 +17,7 @@ from pygpt.grading.similarity import Alike
 from pygpt.output import pages
 from pygpt.output.messages import Message, number, say, tell
 
-_RANGES, _MOST_FAILED = 10, 10
+_RANGES, _MOST_FAILED, _MOST_ALIKE = 10, 10, 10
 _TO_BE_SEEN = ("grader_error", "ungradable", "missing")
 """What is no grade, in the order in which it is worth a look."""
 
@@ -56,12 +56,14 @@ class _Table(NamedTuple):
 def remarks(of: Class) -> list[str]:
     """What a teacher should know beside the grades, a sentence each."""
     told = [_strangers(of)] if of.strangers else []
-    for some in of.alike:
+    for some in of.alike[:_MOST_ALIKE]:
         names = ", ".join(some.names)
         if some.share is None:
             told.append(say("the same files: {names}", names=names))
         else:
             told.append(say("{share:.0%} of the code alike: {names}", share=some.share, names=names))
+    if len(of.alike) > _MOST_ALIKE:
+        told.append(say("and {n} more that are alike: class.html (--out) names all", n=len(of.alike) - _MOST_ALIKE))
     return [sentence.render(of.lang) for sentence in told]
 
 

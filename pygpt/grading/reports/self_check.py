@@ -7,7 +7,7 @@ import textwrap
 
 from pygpt.grading.check import STAGES
 from pygpt.grading.report import GradeReport
-from pygpt.grading.reports.text import state
+from pygpt.grading.reports.text import alike, first_to_mend, state
 from pygpt.output.messages import say, tell
 
 _WORDS = {True: say("right"), False: say("not yet")}
@@ -28,11 +28,10 @@ def self_check(report: GradeReport, width: int = 100) -> list[str]:
     for check in report.checks:
         word = _WORDS[check.status == "passed"].render(lang)
         lines.append(f"  {word}: {STAGES[check.stage].render(lang)}: {check.title}")
-    first = next((check for check in report.checks if check.status != "passed"), None)
+    first = first_to_mend(report)
     if first is not None:
         lines += ["", tell(lang, "Mend this first: {title}", title=first.title), *folded(first.rationale)]
-        for item in first.items:
-            if not item.passed:
-                lines += folded(tell(lang, "{name}: got {actual}", name=item.name, actual=item.actual))
+        for names, _, actual in alike(first):
+            lines += folded(tell(lang, "{name}: got {actual}", name=names, actual=actual))
         lines += folded(tell(lang, "hint: {hint}", hint=first.hint))
     return lines

@@ -1,12 +1,13 @@
 """Results for services: Gradescope's and PrairieLearn's `results.json`, JUnit XML (sources: docs/grading.md)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
 from pygpt.files import json_text
 from pygpt.grading.report import CheckReport, GradeReport
-from pygpt.grading.reports.text import details, foot, summary
+from pygpt.grading.reports.text import details, foot, start_here, summary
 from pygpt.grading.rubric import VISIBILITIES, Rubric
 
 _PRAIRIELEARN_MOST = 1_000_000
@@ -15,9 +16,13 @@ _PRAIRIELEARN_MOST = 1_000_000
 def gradescope(report: GradeReport, rubric: Rubric) -> str:
     """`results.json` of Gradescope: scores as numbers, `number` as text, a score at the top.
 
-    Where the rubric hides a check, Gradescope shows no total: nor does the overview, nor what bounds it.
+    Where the rubric hides a check, Gradescope shows no total: the overview says then only what goes with what is seen.
     """
-    hides = any(rubric.seen(check.id) != VISIBILITIES[0] for check in report.checks)
+    seen = tuple(check for check in report.checks if rubric.seen(check.id) == VISIBILITIES[0])
+    overview = summary(report)
+    if len(seen) < len(report.checks):
+        lines = [start_here(replace(report, checks=seen)), report.unsafe or "", *foot(report)]
+        overview = "\n".join(line for line in lines if line)
     tests = [
         {
             "name": check.title,
@@ -34,7 +39,7 @@ def gradescope(report: GradeReport, rubric: Rubric) -> str:
     content = {
         "score": report.score,
         "execution_time": round(report.seconds),
-        "output": "\n".join([*foot(report), *([report.unsafe] if report.unsafe else [])]) if hides else summary(report),
+        "output": overview,
         "output_format": "text",
         "test_output_format": "text",
         "test_name_format": "text",

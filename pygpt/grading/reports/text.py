@@ -118,12 +118,17 @@ def alike(check: CheckReport) -> Told:
     return [("; ".join(own), expected, actual) for (expected, actual), own in names.items()]
 
 
-def start_here(report: GradeReport) -> str:
-    """The first thing to mend; empty where all passed. Parameters come last: they follow from what uses them."""
+def first_to_mend(report: GradeReport) -> CheckReport | None:
+    """What to mend first; None where all passed. Parameters come last: they follow from what uses them."""
     failed = [check for check in report.checks if check.status != "passed"]
-    if not failed:
+    return min(failed, key=lambda check: check.id == "builds.parameters", default=None)
+
+
+def start_here(report: GradeReport) -> str:
+    """The first thing to mend in a sentence; empty where all passed."""
+    check = first_to_mend(report)
+    if check is None:
         return ""
-    check = min(failed, key=lambda check: check.id == "builds.parameters")
     title = f"{STAGES[check.stage].render(report.lang)}: {check.title}"
     return tell(report.lang, "start here: {title}: {actual}", title=title, actual=check.actual)
 

@@ -128,6 +128,15 @@ def test_what_is_alike_is_named_with_care_and_only_here() -> None:
     ]  # fmt: skip
 
 
+def test_many_pairs_are_all_on_the_page_and_some_in_the_terminal() -> None:
+    of = replace(class_of(), alike=[Alike(("ana", "bia"), 0.9)] * 25)
+    assert remarks(of)[-2:] == [
+        "90% of the code alike: ana, bia",
+        "and 15 more that are alike: class.html (--out) names all",
+    ]
+    assert len(Read(page(of)).tables["Alike"]) == 1 + 25
+
+
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_links_lead_to_the_pages_beside_it_and_nothing_runs(lang: str) -> None:
     html = page(class_of(lang))

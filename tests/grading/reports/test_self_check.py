@@ -24,7 +24,7 @@ def test_what_is_right_and_the_first_thing_to_mend_without_points_or_what_was_ex
         "  not yet: Forward: FFN",
         "  not yet: Forward: Later",
     ]
-    assert lines[6:] == ["Mend this first: FFN", "    what R does", *["    GPT: got 3"] * 2, "    hint: do this"]
+    assert lines[6:] == ["Mend this first: FFN", "    what R does", "    GPT; GPT: got 3", "    hint: do this"]
     told = "\n".join(lines)
     assert not [words for words in ("later", "1.234", "1 at position 2", "4.0", "8.0", " / ") if words in told]
 
@@ -47,10 +47,18 @@ def test_gradescope_is_told_who_sees_a_check_and_where_one_is_hidden_no_total(vi
     assert [test["visibility"] for test in results["tests"]] == ["visible", visibility]
     assert (results["score"], results["visibility"]) == (4.0, "visible")
     assert results["output"].startswith("padding row: R's")
-    assert not [words for words in ("4 / 8", "At most") if words in results["output"]]
+    assert not [words for words in ("4 / 8", "At most", "start here") if words in results["output"]]
 
 
 def test_a_check_that_only_others_see_is_not_among_these() -> None:
     report = replace(REPORT, checks=(RIGHT,))
     results = json.loads(gradescope(report, replace(read_rubric(), visibility={"forward": "hidden"})))
     assert "graded, 4 / 8" in results["output"]
+
+
+def test_what_is_hidden_is_nowhere_said_to_be_mended_first() -> None:
+    report = replace(REPORT, checks=(WRONG, LATER))
+    assert "start here: Forward: FFN" in json.loads(gradescope(report, read_rubric()))["output"]
+    hidden = json.loads(gradescope(report, replace(read_rubric(), visibility={"forward.ffn": "hidden"})))
+    assert "start here: Forward: Later" in hidden["output"]
+    assert "FFN" not in hidden["output"]

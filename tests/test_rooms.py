@@ -14,7 +14,7 @@ FLOORS = (
     ("version", "errors", "memory", "waiting", "determinism", "files"),
     ("output",),
     ("settings", "vocabulary", "corpus"),
-    ("r_semantics", "products", "exactness", "models", "trace", "training"),
+    ("r_semantics", "products", "ahead", "exactness", "models", "trace", "training"),
     ("cached_forward", "generation", "weights", "losses", "checkpoints"),
     ("figures", "runs"),
     ("attention", "r"),

@@ -1,7 +1,8 @@
 """`make bench`: how fast, as ratios of what ran in turn on this machine. It prints; it judges nothing.
 
-Training runs with one thread, as engine `r` does. `generate` runs with all cores, as the command does, since its text
-does not depend on them; the naive loop needs one thread for R's text, and is timed with all cores, too.
+Training runs on one thread and on all cores, each ratio on the same threads. `generate` runs with all cores, as the
+command does, since its text does not depend on them; the naive loop needs one thread for R's text, and is timed with
+all cores, too.
 
 The plain loop is the same model as a PyTorch user trains it: nn.MultiheadAttention without weights, F.cross_entropy,
 torch.nn.utils.clip_grad_norm_, torch.optim.AdamW, batches gathered in one indexing operation.
@@ -45,32 +46,51 @@ def engine(settings: TrainingSettings) -> Iterator[object]:
     return training.fit(training.start(MODEL, settings), WINDOWS, WINDOWS, settings)
 
 
-def in_turn(loops: dict[str, Iterator[object]]) -> dict[str, list[float]]:
-    """Seconds of each step of each loop, after three steps of warming up."""
-    seconds: dict[str, list[float]] = {name: [] for name in loops}
-    for _ in range(ROUNDS + 3):
+def on(threads: int, loop: Iterator[object]) -> Iterator[object]:
+    """A loop whose steps are taken on so many threads."""
+    while True:
+        torch.set_num_threads(threads)
+        yield next(loop)
+
+
+def in_turn(loops: dict[str, Iterator[object]]) -> dict[str, list[tuple[float, float]]]:
+    """Seconds of each step of each loop, by the clock and of the processor, after some steps of warming up."""
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in loops}
+    for _ in range(ROUNDS + 4):  # the first step of engine r may be its rehearsal
         for name, loop in loops.items():
-            began = time.perf_counter()
+            began, spent = time.perf_counter(), time.process_time()
             next(loop)
-            seconds[name].append(time.perf_counter() - began)
-    return {name: values[3:] for name, values in seconds.items()}
+            seconds[name].append((time.perf_counter() - began, time.process_time() - spent))
+    return {name: values[4:] for name, values in seconds.items()}
 
 
-def ratio(a: list[float], b: list[float]) -> float:
-    return statistics.median(x / y for x, y in zip(a, b, strict=True))
+def ratio(a: list[tuple[float, float]], b: list[tuple[float, float]]) -> str:
+    clock, processor = (statistics.median(x[i] / y[i] for x, y in zip(a, b, strict=True)) for i in (0, 1))
+    return f"{clock:.2f} ({processor:.2f} of the processor's time)"
 
 
-def steps() -> None:
-    fast = {"fast": {}, "fast --bf16": {"bf16": True}}
-    loops = {"plain": plain_loop(), "r": engine(TrainingSettings())}
-    loops |= {name: engine(TrainingSettings(engine="fast", **flags)) for name, flags in fast.items()}
+def steps(cores: int) -> None:
+    kinds = {"plain": None, "r": {}, "fast": {"engine": "fast"}, "fast --bf16": {"engine": "fast", "bf16": True}}
+    all_threads = sorted({1, cores})
+    loops = {
+        f"{name} {threads}": on(threads, plain_loop() if flags is None else engine(TrainingSettings(**flags)))
+        for threads in all_threads
+        for name, flags in kinds.items()
+    }
     seconds = in_turn(loops)
-    print(f"training step, plain PyTorch loop: {1e3 * statistics.median(seconds['plain']):.0f} ms (median)")
-    for name in ("r", *fast):
-        print(f"  engine {name:12} takes {ratio(seconds[name], seconds['plain']):.2f} times as long")
-    print(
-        f"  outside forward and backward, engine r: {100 * outside() / statistics.median(seconds['r']):.1f}% of a step"
-    )
+    for threads in all_threads:
+        plain = seconds[f"plain {threads}"]
+        own = 1e3 * statistics.median(clock for clock, _ in plain)
+        print(f"training step on {threads} thread(s), plain PyTorch loop: {own:.0f} ms (median)")
+        for name in list(kinds)[1:]:
+            print(f"  engine {name:12} takes {ratio(seconds[f'{name} {threads}'], plain)} times as long")
+    if cores > 1:
+        print(
+            f"  engine r on {cores} threads takes {ratio(seconds[f'r {cores}'], seconds['r 1'])} times as long as on 1"
+        )
+    torch.set_num_threads(1)
+    share = 100 * outside() / statistics.median(clock for clock, _ in seconds["r 1"])
+    print(f"  outside forward and backward, engine r on 1 thread: {share:.1f}% of a step")
 
 
 def outside() -> float:
@@ -137,6 +157,5 @@ def timed(function: Callable[..., T], *arguments: object) -> tuple[float, T]:
 if __name__ == "__main__":
     keep_freed_memory()
     all_cores = torch.get_num_threads()
-    torch.set_num_threads(1)
-    steps()
+    steps(all_cores)
     texts(all_cores)

@@ -10,6 +10,7 @@ weight and bias, which `r_semantics.layer_norm_backward` computes as R's threads
 threads on, the output layer's product, whose last columns, beyond a multiple of 16, are then rounded otherwise.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -22,6 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from pygpt import r_semantics
+from pygpt.ahead import Ahead
 from pygpt.determinism import on_threads
 from pygpt.products import by_onednn
 
@@ -33,8 +35,11 @@ Layout: TypeAlias = tuple[Any, ...]
 # An operation that gives few numbers may give the same bits by chance: it is tried with other numbers, too.
 _ENOUGH_NUMBERS, _MOST_TRIES = 128, 8
 _LAYER_NORM = torch.ops.aten.native_layer_norm_backward.default
+_MASK = torch.ops.aten.bernoulli_.float
 _SECONDS_TO_LOOK = 6e-6
 """What it costs an operation to pass through `_AsFound`."""
+_SECONDS_TO_DRAW = 5e-9
+"""What a number of a mask costs, about."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Exactness:
         fallback: what is computed on R's number of threads.
         count: how many operations of a step these are (they have other shapes in a short last batch).
         quick: what is computed otherwise than PyTorch does by itself, with the same bits and sooner.
+        ahead: where dropout's masks come from, if not from the generator.
     """
 
     threads: int
@@ -52,6 +58,7 @@ class Exactness:
     fallback: frozenset[Operation] = frozenset()
     count: int = 0
     quick: Mapping[Layout, Callable[..., Any]] = field(default_factory=dict)
+    ahead: Ahead | None = None
 
     def __str__(self) -> str:
         told = f"exact on {self.threads} thread{'s' * (self.threads > 1)}"
@@ -78,14 +85,25 @@ class Exactness:
 
     def computing(self) -> AbstractContextManager[object]:
         """Around a training step, and around the loss of a validation batch."""
-        return _AsFound(self) if self.fallback or self.quick else nullcontext()
+        return _AsFound(self) if self.fallback or self.quick or self.ahead else nullcontext()
 
 
 class _AsFound(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, exactness: Exactness) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._found = exactness
-        self._functions = {f for f, _ in exactness.fallback} | {layout[0] for layout in exactness.quick}
+        self._functions = {f for f, _ in exactness.fallback} | {layout[0] for layout in exactness.quick} | {_MASK}
+
+    def __enter__(self) -> Self:
+        if self._found.ahead is not None:
+            self._found.ahead.begin()
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
+        if self._found.ahead is not None:
+            self._found.ahead.end()
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -93,6 +111,8 @@ class _AsFound(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs = kwargs or {}
         if func not in self._functions:
             return func(*args, **kwargs)
+        if func is _MASK and self._found.ahead is not None:
+            return self._found.ahead.draw(*args)
         quick = self._found.quick.get(_layout(func, args, kwargs))
         if quick is not None:
             return quick(*args, **kwargs)
@@ -126,8 +146,11 @@ class Rehearsal(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def result(self) -> Exactness:
         """What was found."""
         step = self._steps[0]
-        pays = sum(self._saved.get(layout, 0.0) for layout in step) > _SECONDS_TO_LOOK * len(step)
-        quick = self._quick if pays else {}
+        saved = max(sum(self._saved.get(layout, 0.0) for layout in step), 0.0)
+        drawing = self._seconds_of_drawing()
+        pays = saved + drawing > _SECONDS_TO_LOOK * len(step)
+        quick = self._quick if pays and saved else {}
+        ahead = Ahead() if pays and drawing else None
         differing = {x for x, same in self._same.items() if not same and x not in quick}
         if any(x[0] is _LAYER_NORM for x in differing):
             # The sum in R's parts is not R's here: then every LayerNorm is left to PyTorch, on R's threads.
@@ -135,7 +158,14 @@ class Rehearsal(TorchDispatchMode):  # type: ignore[no-untyped-call]
         fallback = frozenset(self._operations[x] for x in differing)
         by_step = [{self._operations[x] for x in step if x in differing} for step in self._steps]
         count = sum(max(sum(g is f for g, _ in found) for found in by_step) for f in {f for f, _ in fallback})
-        return Exactness(self._threads, self._r_threads, fallback, count, quick)
+        return Exactness(self._threads, self._r_threads, fallback, count, quick, ahead)
+
+    def _seconds_of_drawing(self) -> float:
+        """Of the masks that another thread can draw: where there is one, and the generator draws nothing but masks."""
+        drawing = [x for x in self._steps[0] if torch.Tag.nondeterministic_seeded in x[0].tags]
+        if self._threads == 1 or any(x[0] is not _MASK or len(x) != 3 for x in drawing):
+            return 0.0
+        return _SECONDS_TO_DRAW * sum(math.prod(shape) for x in drawing for shape in self._operations[x][1])
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

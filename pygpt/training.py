@@ -94,7 +94,7 @@ def fit(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSe
     """
     exactness = _rehearsed(state, train, valid, settings)
     exactness.prepare(state.model)
-    if exactness.threads != exactness.r_threads or exactness.quick:
+    if exactness.threads != exactness.r_threads or exactness.quick or exactness.ahead:
         yield exactness
     loss_of = _loss_of(state.model, settings)
     parameters = r_semantics.parameters(state.model)

@@ -11,7 +11,7 @@ MOST_LINES = 300
 
 # From the ground up. A room may take from those before it and from itself; the spine has an order of its own.
 FLOORS = (
-    ("version", "errors", "memory", "determinism", "files"),
+    ("version", "errors", "memory", "waiting", "determinism", "files"),
     ("output",),
     ("isolation",),
     ("settings", "vocabulary", "encoding", "corpus", "text_remarks"),

@@ -22,6 +22,7 @@ from pygpt.commands.validate import validate
 from pygpt.errors import PygptError
 from pygpt.output.messages import render
 from pygpt.version import __version__
+from pygpt.waiting import sleep_where_others_compute
 
 
 class _UserError(click.ClickException):
@@ -38,6 +39,7 @@ class _UserError(click.ClickException):
 class _Commands(Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         escape_what_cannot_be_shown()
+        sleep_where_others_compute()
         return super().main(*args, **kwargs)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:

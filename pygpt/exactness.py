@@ -150,8 +150,8 @@ class Rehearsal(TorchDispatchMode):  # type: ignore[no-untyped-call]
         drawing = self._seconds_of_drawing()
         pays = saved + drawing > _SECONDS_TO_LOOK * len(step)
         quick = self._quick if pays and saved else {}
-        ahead = Ahead() if pays and drawing else None
         differing = {x for x, same in self._same.items() if not same and x not in quick}
+        ahead = Ahead() if pays and drawing and not any(x[0] is _MASK for x in differing) else None
         if any(x[0] is _LAYER_NORM for x in differing):
             # The sum in R's parts is not R's here: then every LayerNorm is left to PyTorch, on R's threads.
             differing |= {x for x in self._same if x[0] is _LAYER_NORM}

@@ -13,8 +13,9 @@ from pygpt.validation.attempt import Attempt
 from pygpt.validation.course import PARTS, Exercise, Losses, epochs_with_a_gap, exercises, gap
 from pygpt.validation.verdict import Verdict
 
-# A mistake is named where the losses are this near to it, in half widths of the band, and nothing else is.
-_NEAR, _ELSE = 1.0, 2.0
+# A mistake is named where the losses are this near to it, in half widths of the band, other mistakes are this far, and
+# R's own losses at least this far and twice as far as the mistake.
+_NEAR, _OTHERS, _FROM_R = 1.0, 2.0, 1.5
 
 # The names in data/mistakes.json; `benchmarks/mistakes.py` has the changes themselves.
 _MISTAKES = {
@@ -131,15 +132,13 @@ def _other_exercise(exercise: Exercise, losses: Losses) -> Message | None:
 
 
 def _measured_mistake(exercise: Exercise, losses: Losses) -> Message | None:
-    """The mistake whose first epoch is clearly the nearest; R's own first epoch competes as well."""
-    if any((1, part) not in losses for part in PARTS):
+    """The mistake whose first epoch is clearly the nearest."""
+    if any((1, part) not in losses for part in PARTS) or not mistakes(exercise.model):
         return None
     r = exercise.recorded.losses
-    candidates = [*mistakes(exercise.model), Measured("", r[1, "train"], r[1, "valid"])]
-    distances = sorted((_distance(exercise, losses, candidate), candidate) for candidate in candidates)
-    nearest, mistake = distances[0]
-    alone = all(distance >= _ELSE for distance, _ in distances[1:])
-    if not mistake.name or nearest > _NEAR or not alone:
+    from_r = _distance(exercise, losses, Measured("R", r[1, "train"], r[1, "valid"]))
+    (nearest, mistake), *others = sorted((_distance(exercise, losses, m), m) for m in mistakes(exercise.model))
+    if nearest > _NEAR or from_r < max(_FROM_R, 2 * nearest) or any(distance < _OTHERS for distance, _ in others):
         return None
     return say(
         "Usually this is {mistake}: measured once, that gave {train:.4f} (train) and {valid:.4f} (validation) after "

@@ -48,7 +48,7 @@ def test_a_truncated_answer_is_refused(size: int) -> None:
         (torch.ones(2, 3, dtype=torch.complex64), "not a type that is allowed"),
         (torch.ones(2, 3, dtype=torch.bool), "not a type that is allowed"),
         (torch.ones(2, 3, dtype=torch.int64), "not a type that is allowed"),
-        (None, "lacks y"),
+        (None, "lacks the model's result"),
     ],
 )
 def test_what_is_not_allowed_is_named(tensor: torch.Tensor | None, words: str) -> None:

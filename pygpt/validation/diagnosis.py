@@ -13,9 +13,9 @@ from pygpt.validation.attempt import Attempt
 from pygpt.validation.course import PARTS, Exercise, Losses, epochs_with_a_gap, exercises, gap
 from pygpt.validation.verdict import Verdict
 
-# A mistake is named where the losses are this near to it, in half widths of the band, other mistakes are this far, and
-# R's own losses at least this far and twice as far as the mistake.
-_NEAR, _OTHERS, _FROM_R = 1.0, 2.0, 1.5
+# A mistake is named where the losses are this near to it, in half widths of the band, and from other mistakes and from
+# R's own losses at least this far, and so many times as far. (A half width is 6.5 standard deviations over seeds.)
+_NEAR, _OTHERS, _FROM_R, _TIMES = 1.0, 1.0, 1.5, 3
 
 # The names in data/mistakes.json; `benchmarks/mistakes.py` has the changes themselves.
 _MISTAKES = {
@@ -88,7 +88,9 @@ def _read_otherwise(exercise: Exercise, losses: Losses) -> Message | None:
             return message
     exchanged = {(epoch, part): losses.get((epoch, _OTHER[part])) for epoch, part in losses}
     whole = {key: loss for key, loss in exchanged.items() if loss is not None}
-    if whole and len(whole) == len(losses) and _fits(exercise, whole):
+    # After one epoch train and validation losses are too much alike to tell.
+    several = len(epochs_with_a_gap(losses)) > 1
+    if several and len(whole) == len(losses) and _fits(exercise, whole):
         return say(
             "With train and validation losses exchanged, all lie inside the band: are the columns named rightly?"
         )
@@ -138,7 +140,9 @@ def _measured_mistake(exercise: Exercise, losses: Losses) -> Message | None:
     r = exercise.recorded.losses
     from_r = _distance(exercise, losses, Measured("R", r[1, "train"], r[1, "valid"]))
     (nearest, mistake), *others = sorted((_distance(exercise, losses, m), m) for m in mistakes(exercise.model))
-    if nearest > _NEAR or from_r < max(_FROM_R, 2 * nearest) or any(distance < _OTHERS for distance, _ in others):
+    if nearest > _NEAR or from_r < max(_FROM_R, _TIMES * nearest):
+        return None
+    if any(distance < max(_OTHERS, _TIMES * nearest) for distance, _ in others):
         return None
     return say(
         "Usually this is {mistake}: measured once, that gave {train:.4f} (train) and {valid:.4f} (validation) after "

@@ -61,6 +61,7 @@ def test_exchanged_columns_are_seen() -> None:
     r = exercises()["gpt"].recorded.losses
     exchanged = {(e, "valid" if part == "train" else "train"): loss for (e, part), loss in r.items()}
     assert "exchanged" in told("gpt", exchanged)
+    assert "exchanged" not in told("gpt", {(1, "train"): 1.68, (1, "valid"): 1.74})  # epoch 1 has both near 1.75
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -107,11 +108,14 @@ def test_a_mistake_is_named_where_it_is_clearly_the_nearest(model: str, monkeypa
     assert "Usually this is no position embedding" in told(model, moved(model, 10.5, 9.5))
     assert "Usually this is SGD" in told(model, moved(model, 29.5, 30.2))
     assert "Usually" not in told(model, moved(model, 20, 20))  # near to neither
+    monkeypatch.setattr(diagnosis, "mistakes", lambda model: (at("no_positions", 10), at("sgd", 12)))
+    assert "Usually this is no position embedding" in told(model, moved(model, 10.3, 10.3))
+    assert "Usually" not in told(model, moved(model, 10.7, 10.7))  # 0.7 from the one, 1.3 from the other
     assert "Usually" not in told(model, {(1, "valid"): moved(model, 0, 10)[1, "valid"]})  # one loss says too little
     monkeypatch.setattr(diagnosis, "mistakes", lambda model: (at("no_positions", 10), at("sgd", 11)))
     assert "Usually" not in told(model, moved(model, 10.2, 10.2))  # near to both
     monkeypatch.setattr(diagnosis, "mistakes", lambda model: (at("no_clip", 0.3), at("sgd", 30)))
-    assert "Usually" not in told(model, moved(model, 1.1, 1.1))  # R's own is as near
+    assert "Usually" not in told(model, moved(model, 1.1, 1.1))  # R's own losses are near, too
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -10,6 +10,7 @@ weight and bias, which `r_semantics.layer_norm_backward` computes as R's threads
 threads on, the output layer's product, whose last columns, beyond a multiple of 16, are then rounded otherwise.
 """
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -133,7 +134,7 @@ class Rehearsal(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._threads, self._r_threads = threads, r_threads
         self._same: dict[Layout, bool] = {}
         self._quick: dict[Layout, Callable[..., Any]] = {}
-        self._saved: dict[Layout, float] = {}  # seconds, in a whole step
+        self._saved: dict[Layout, float] = {}  # seconds, each time
         self._steps: list[list[Layout]] = []
         self._operations: dict[Layout, Operation] = {}
         self._noise = torch.Generator().manual_seed(0)
@@ -146,7 +147,7 @@ class Rehearsal(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def result(self) -> Exactness:
         """What was found."""
         step = self._steps[0]
-        saved = max(sum(self._saved.get(layout, 0.0) for layout in step), 0.0)
+        saved = sum(self._saved.get(layout, 0.0) for layout in step)
         drawing = self._seconds_of_drawing()
         pays = saved + drawing > _SECONDS_TO_LOOK * len(step)
         quick = self._quick if pays and saved else {}
@@ -182,22 +183,21 @@ class Rehearsal(TorchDispatchMode):  # type: ignore[no-untyped-call]
         result, self._same[layout] = self._compared(func, ours, args, kwargs)
         quick = by_onednn(func, args, kwargs)
         if quick is not None:
-            self._try(quick, layout, func, args, result)
+            self._try(quick, layout, func, args)
         return result
 
-    def _try(self, quick: Callable[..., Any], layout: Layout, func: Any, args: Any, result: Any) -> None:
-        """Keep `quick` where it has R's bits, and measure how much less than `func` it takes."""
-        if not self._same[layout]:
-            with on_threads(self._r_threads):
-                result = func(*args)
-        if not _same_bits(quick(*args), result):
-            return
-        self._quick[layout] = quick
-        if len(self._steps) == 1:
-            # On one thread, and by the processor's time, since others may be using this machine, too.
-            with on_threads(1):
-                quick(*args)  # its first call takes longer
-                self._saved[layout] = _seconds(func, args) - _seconds(quick, args)
+    def _try(self, quick: Callable[..., Any], layout: Layout, func: Any, args: Any) -> None:
+        """Keep `quick` where it has R's bits and takes less time than `func` on the same threads.
+
+        Which is sooner depends on their number: oneDNN does not share out the products of two transposes (the gradients
+        of weights), so on two threads MKL is ahead there.
+        """
+        with on_threads(self._threads if self._same[layout] else self._r_threads):
+            as_r, seconds = func(*args), _seconds(func, args)
+        if _same_bits(quick(*args), as_r):
+            saved = seconds - _seconds(quick, args)
+            if saved > 0:
+                self._quick[layout], self._saved[layout] = quick, saved
 
     def _compared(self, func: Any, ours: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, bool]:
         """The result on our threads, and whether R's threads give the same bits."""
@@ -238,9 +238,12 @@ class Rehearsal(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _seconds(function: Callable[..., Any], args: Any) -> float:
-    began = time.thread_time()
-    function(*args)
-    return time.thread_time() - began
+    """The less of two times, since others may be using this machine, too."""
+    moments = [time.perf_counter()]
+    for _ in range(2):
+        function(*args)
+        moments.append(time.perf_counter())
+    return min(b - a for a, b in itertools.pairwise(moments))
 
 
 def _tensors(tree: Any) -> list[Tensor]:

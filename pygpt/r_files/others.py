@@ -40,7 +40,7 @@ def refuse_others(path: Path, start: bytes) -> NoReturn:
         raise PygptError(
             "{path} was written by Python's torch.save: a pickle, which can run a program when it is read, so it is "
             "not read. Write it as safetensors, in Python:\n{line}\n(of a checkpoint that holds more than the weights, "
-            'take its part: torch.load(…)["model"])',
+            'take its part: ["model"] before .items)',
             path=path, line=_line(path, 'torch.load({path}, map_location="cpu", weights_only=True)'),
         )  # fmt: skip
     if not start:

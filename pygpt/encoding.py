@@ -75,8 +75,8 @@ def table_text(content: bytes) -> str:
     if b"\0" not in content:
         with contextlib.suppress(UnicodeDecodeError):
             return content.decode("utf-8-sig")
-    found = guess(content)
-    return (found.text if found else content.decode("cp1252", errors="replace")).removeprefix("\ufeff")
+    guessed = guess(content)
+    return (guessed.text if guessed else content.decode("cp1252", errors="replace")).removeprefix("\ufeff")
 
 
 def container(content: bytes) -> Message | None:
@@ -97,9 +97,9 @@ def guess(content: bytes) -> Guess | None:
     western = [(odd, codec) for codec in _WESTERN if (odd := _odd_in_western(telling, codec)) <= _MOST_ODD]
     if western:
         codec = min(western, key=lambda one: one[0])[1]
-        found = _decoded(content, codec, _WESTERN[codec])
-        same = codec == "cp1252" and found and found.text == content.decode("latin-1")
-        return Guess(_LATIN1, found.text) if found and same else found
+        guessed = _decoded(content, codec, _WESTERN[codec])
+        same = codec == "cp1252" and guessed and guessed.text == content.decode("latin-1")
+        return Guess(_LATIN1, guessed.text) if guessed and same else guessed
     # Slow to import, and needed for a message only.
     from charset_normalizer import from_bytes
 
@@ -167,10 +167,10 @@ def _what_else(content: bytes, path: Path) -> Message:
             "there; to convert the whole file would spoil the rest",
             n=len(damaged), line=lenient.count("\n", 0, lenient.index(damaged[0])) + 1,
         )  # fmt: skip
-    found = guess(content)
-    if found is None:
+    guessed = guess(content)
+    if guessed is None:
         return say("It is in no encoding that is known. Save it as UTF-8 in the program that made it")
-    return _seems(found, path)
+    return _seems(guessed, path)
 
 
 def _is_utf8_in_part(lenient: str, damaged: int) -> bool:
@@ -180,30 +180,30 @@ def _is_utf8_in_part(lenient: str, damaged: int) -> bool:
     return whole > 0.1 * len(lines) or sum(not c.isascii() for c in lenient) > 2 * damaged
 
 
-def _seems(found: Guess, path: Path) -> Message:
-    first = next((i for i, c in enumerate(found.text) if not c.isascii() and c != "\ufeff"), 0)
+def _seems(guessed: Guess, path: Path) -> Message:
+    first = next((i for i, c in enumerate(guessed.text) if not c.isascii() and c != "\ufeff"), 0)
     return say(
         "It seems to be {name}, in which it reads “{piece}”. If that is right, make UTF-8 of it, in an editor or with: "
         "iconv -f {name} -t UTF-8 {path} > {new}",
-        name=found.name, piece=" ".join(found.text[max(0, first - _AROUND) : first + _AROUND].split()),
+        name=guessed.name, piece=" ".join(guessed.text[max(0, first - _AROUND) : first + _AROUND].split()),
         path=shlex.quote(str(path)), new=_beside(path, "utf8"),
     )  # fmt: skip
 
 
 def _with_nul(text: str, content: bytes, path: Path) -> PygptError:
     """Why a text with NUL is not taken. Plain English in UTF-16 is valid UTF-8, with NUL as every other character."""
-    found, original = None, content
+    guessed, original = None, content
     if text.count("\0") > 0.3 * len(text):
         with contextlib.suppress(UnicodeEncodeError):
             original = text.encode("latin-1")
-            found = guess(original)
-    if found and found.name.startswith("UTF-") and "\0" not in found.text:
+            guessed = guess(original)
+    if guessed and guessed.name.startswith("UTF-") and "\0" not in guessed.text:
         if original == content:
-            return PygptError("the corpus {path} is not UTF-8. {why}", path=path, why=_seems(found, path))
+            return PygptError("the corpus {path} is not UTF-8. {why}", path=path, why=_seems(guessed, path))
         return PygptError(
             "the corpus {path} is {name} that was converted to UTF-8 as if it had been latin1, so that NUL stands "
             "between its characters. Take the file that it was made of and: iconv -f {name} -t UTF-8 FILE > {new}",
-            path=path, name=found.name, new=_beside(path, "utf8"),
+            path=path, name=guessed.name, new=_beside(path, "utf8"),
         )  # fmt: skip
     first = text.index("\0")
     return PygptError(

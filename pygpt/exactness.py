@@ -158,7 +158,7 @@ class Rehearsal(TorchDispatchMode):  # type: ignore[no-untyped-call]
             differing |= {x for x in self._same if x[0] is _LAYER_NORM}
         fallback = frozenset(self._operations[x] for x in differing)
         by_step = [{self._operations[x] for x in step if x in differing} for step in self._steps]
-        count = sum(max(sum(g is f for g, _ in found) for found in by_step) for f in {f for f, _ in fallback})
+        count = sum(max(sum(g is f for g, _ in of_step) for of_step in by_step) for f in {f for f, _ in fallback})
         return Exactness(self._threads, self._r_threads, fallback, count, quick, ahead)
 
     def _seconds_of_drawing(self) -> float:

@@ -104,14 +104,14 @@ def run(
         named = find(submissions, folder_is_one=for_service, out=out)
         if for_service and len(named) > 1:
             raise PygptError("--gradescope and --prairielearn are for one submission, and here are {n}", n=len(named))
-        found = whose(students, named, roster_file) if roster_file else {}
-        reports = _graded(named, job, jobs, out, {found[s].name: s.days_late for s in found})
+        submitted = whose(students, named, roster_file) if roster_file else {}
+        reports = _graded(named, job, jobs, out, {submitted[s].name: s.days_late for s in submitted})
         if gradescope is not None:
             write_atomically(gradescope, services.gradescope(reports[0], job.rubric))
         if prairielearn is not None:
             write_atomically(prairielearn, services.prairielearn(reports[0]))
         pairs = alike(named, {report.submission: report.sha256 for report in reports})
-        of = Class(rows_of(reports, students, found, job), pairs, lang)
+        of = Class(rows_of(reports, students, submitted, job), pairs, lang)
         if out is not None:
             _write_class(of, out)
     if len(of.reports) > 1:

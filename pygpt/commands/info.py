@@ -56,12 +56,12 @@ def _show_weights(file: Path, n_head: int | None) -> None:
     from pygpt.weights import weights_sha256
 
     held = opened(file)
-    found, losses = found_in(held, file), losses_of(held, file)
+    in_file, losses = found_in(held, file), losses_of(held, file)
     if losses is not None:
         table(losses.header, losses.lines)
-    if losses is not None and not found.states:
+    if losses is not None and not in_file.states:
         return
-    weights = weights_of(found, file, n_head)
+    weights = weights_of(in_file, file, n_head)
     # dropout leaves no trace in weights
     click.echo("".join(line for line in to_toml(weights.settings).splitlines(True) if not line.startswith("dropout")))
     _show_parameters(weights.settings)

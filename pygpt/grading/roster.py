@@ -91,7 +91,7 @@ def whose(students: Iterable[Student], submissions: Sequence[Submission], path: 
     Raises:
         PygptError: a name that fits several submissions, or one submission that is late for one of its students only.
     """
-    found: dict[Student, Submission] = {}
+    submitted: dict[Student, Submission] = {}
     days: dict[str, Student] = {}
     for student in students:
         fitting = _fitting(student.submission, submissions)
@@ -102,7 +102,7 @@ def whose(students: Iterable[Student], submissions: Sequence[Submission], path: 
                 submissions=", ".join(str(s.path) for s in fitting),
             )  # fmt: skip
         for submission in fitting:
-            found[student] = submission
+            submitted[student] = submission
             other = days.setdefault(submission.name, student)
             if other.days_late != student.days_late:
                 raise PygptError(
@@ -110,23 +110,26 @@ def whose(students: Iterable[Student], submissions: Sequence[Submission], path: 
                     path=path, line=student.line, name=repr(student.submission), days=student.days_late,
                     others=other.days_late, other=other.line,
                 )  # fmt: skip
-    return found
+    return submitted
 
 
 def rows_of(
-    reports: Sequence[GradeReport], students: Iterable[Student], found: Mapping[Student, Submission], job: GradingJob
+    reports: Sequence[GradeReport],
+    students: Iterable[Student],
+    submitted: Mapping[Student, Submission],
+    job: GradingJob,
 ) -> list[Row]:
     """The list's students, with 0 where nothing was handed in, then the submissions of none of them."""
     of = {report.submission: report for report in reports}
     rows = []
     for student in students:
-        if student in found:
-            rows.append(Row(of[found[student].name], student))
+        if student in submitted:
+            rows.append(Row(of[submitted[student].name], student))
         else:
             nobody = failed_report(Submission(Path(), plain(str(student), 80)), replace(job, seed=reports[0].seed))
             why = tell(job.lang, "nothing was handed in")
             rows.append(Row(replace(nobody, state="missing", message=why, unsafe=None), student))
-    listed = {submission.name for submission in found.values()}
+    listed = {submission.name for submission in submitted.values()}
     return [*rows, *(Row(report) for report in reports if report.submission not in listed)]
 
 

@@ -30,8 +30,8 @@ def heads(files: Iterable[Opened]) -> int | None:
 
 def vocabulary(files: Iterable[Opened], rows: int) -> Vocabulary | None:
     """A vocabulary of so many rows, PAD included, if the files hold one and no other."""
-    found = {v for v in vocabularies(files) if len(v) == rows}
-    return found.pop() if len(found) == 1 else None
+    fitting = {v for v in vocabularies(files) if len(v) == rows}
+    return fitting.pop() if len(fitting) == 1 else None
 
 
 def vocabularies(files: Iterable[Opened]) -> Iterator[Vocabulary]:
@@ -42,9 +42,9 @@ def vocabularies(files: Iterable[Opened]) -> Iterator[Vocabulary]:
             with contextlib.suppress(PygptError):
                 yield Vocabulary([chr(p) for p in points], "R's vocab")
         for value in everything(*file.objects.values()):
-            found = _characters(value)
-            if found is not None:
-                yield found
+            fitting = _characters(value)
+            if fitting is not None:
+                yield fitting
 
 
 def _characters(value: RValue | None) -> Vocabulary | None:
@@ -85,9 +85,9 @@ def _numbers(*roots: RValue | None) -> Iterator[float]:
         # not in pairlists: what a function has as default need not be what it was called with
         for name, held in value.items() if value.kind in ("list", "environment") else ():
             if name in _HEADS:
-                found = number(held)
-                if found is not None:
-                    yield found
+                fitting = number(held)
+                if fitting is not None:
+                    yield fitting
 
 
 def _json(file: Opened, key: str) -> Any:

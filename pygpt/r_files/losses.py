@@ -43,12 +43,12 @@ def _losses_of(file: Opened) -> LossTable | None:
     # A module's object is its functions, and large.
     in_list = [("", robject(file))] if saved_as(file) == "list" else []
     roots = [*file.objects.items(), *in_list]
-    found = [(place, table) for name, root in roots for place, table in _tables(name, root)]
-    differing = [place for place, table in found if table != found[0][1]]
+    by_place = [(place, table) for name, root in roots for place, table in _tables(name, root)]
+    differing = [place for place, table in by_place if table != by_place[0][1]]
     if differing:
-        places = ", ".join([found[0][0], *differing])
+        places = ", ".join([by_place[0][0], *differing])
         raise UnreadableError(say("it holds several histories: {places}. Write one of them alone", places=places))
-    return found[0][1] if found else None
+    return by_place[0][1] if by_place else None
 
 
 def _tables(start: str, root: RValue | None) -> Iterator[tuple[str, LossTable]]:

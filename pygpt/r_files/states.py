@@ -49,21 +49,21 @@ def find(file: Opened) -> Found:
     Raises:
         UnreadableError: what holds one is damaged.
     """
-    found = Found()
+    contents = Found()
     open_: list[tuple[str, Opened, int]] = [("", file, 1)]
     while open_:
         place, here, depth = open_.pop()
-        found.files.append(here)
+        contents.files.append(here)
         if here.tensors and saved_as(here) != "list":
             if any(name.endswith(MARK) for name in here.tensors):
-                found.states.append((place or "x", {k: v for k, v in here.tensors.items() if k != OBJECT}))
+                contents.states.append((place or "x", {k: v for k, v in here.tensors.items() if k != OBJECT}))
             continue
         for name, root in _roots(here):
-            for inner, raw in _walk(found, place or name or "x", root, here.tensors):
+            for inner, raw in _walk(contents, place or name or "x", root, here.tensors):
                 if depth == _DEEPEST:
                     raise damaged()
                 open_.append((inner, opened_bytes(raw), depth + 1))
-    return found
+    return contents
 
 
 def robject(file: Opened) -> RValue | None:
@@ -87,7 +87,7 @@ def _roots(file: Opened) -> list[tuple[str, RValue | None]]:
     return [("", robject(file))] if file.tensors else list(file.objects.items())
 
 
-def _walk(found: Found, start: str, root: RValue | None, addressed: dict[str, Tensor]) -> list[tuple[str, bytes]]:
+def _walk(contents: Found, start: str, root: RValue | None, addressed: dict[str, Tensor]) -> list[tuple[str, bytes]]:
     """Put the state dicts below `root` into `found`; the files that lie there are given back."""
     inner: list[tuple[str, bytes]] = []
     seen: set[int] = set()
@@ -97,15 +97,15 @@ def _walk(found: Found, start: str, root: RValue | None, addressed: dict[str, Te
         if value is None or id(value) in seen:
             continue
         seen.add(id(value))
-        found.pointers |= value.kind == "externalptr" or bool({"torch_tensor", "nn_module"} & {*value.classes})
+        contents.pointers |= value.kind == "externalptr" or bool({"torch_tensor", "nn_module"} & {*value.classes})
         # luz_save's .serialized_model, torch_serialize's raw vector
         if value.kind == "raw" and "torch_serialized_tensor" not in value.classes and is_file(value.data):
             inner.append((place, value.data))
         held = dict(value.items())
         if any(name.endswith(MARK) for name in held):
             if not _dead(held):
-                found.states.append((place, {name: _tensor(name, v, addressed) for name, v in held.items()}))
-            found.pointers |= _dead(held)
+                contents.states.append((place, {name: _tensor(name, v, addressed) for name, v in held.items()}))
+            contents.pointers |= _dead(held)
             continue
         open_ += reversed(value.below(place))
     return inner

@@ -83,11 +83,11 @@ class AsciiStream:
         self._skip()
         out = bytearray()
         while len(out) < n:
-            found = _CHARACTER.match(self.data, self.at)
-            if found is None:
+            matched = _CHARACTER.match(self.data, self.at)
+            if matched is None:
                 raise ends_early()
-            self.at = found.end()
-            out += _unescaped(found[0])
+            self.at = matched.end()
+            out += _unescaped(matched[0])
         return bytes(out)
 
     def _allowed(self, n: int) -> int:
@@ -96,17 +96,17 @@ class AsciiStream:
         return n
 
     def _skip(self) -> None:
-        found = _BLANK.match(self.data, self.at)
-        assert found is not None
-        self.at = found.end()
+        matched = _BLANK.match(self.data, self.at)
+        assert matched is not None
+        self.at = matched.end()
 
     def _word(self) -> bytes:
         self._skip()
-        found = _WORD.match(self.data, self.at)
-        if found is None:
+        matched = _WORD.match(self.data, self.at)
+        if matched is None:
             raise ends_early()
-        self.at = found.end()
-        return found[0]
+        self.at = matched.end()
+        return matched[0]
 
 
 _BLANK, _WORD = re.compile(rb"\s*"), re.compile(rb"\S{1,128}")

@@ -90,15 +90,15 @@ def texts(value: RValue | None) -> list[str] | None:
     """The texts of a character vector or a factor; None for all else, and where one is NA."""
     if value is None:
         return None
-    found: list[str | None] = []
+    texts_held: list[str | None] = []
     if value.kind == "character":
-        found = value.data
+        texts_held = value.data
     elif value.kind == "integer" and "factor" in value.classes:
         levels = texts(value.attributes.get("levels")) or []
-        found = [levels[i - 1] if 0 < i <= len(levels) else None for i in value.data.tolist()]
+        texts_held = [levels[i - 1] if 0 < i <= len(levels) else None for i in value.data.tolist()]
     else:
         return None
-    return [text for text in found if text is not None] if None not in found else None
+    return [text for text in texts_held if text is not None] if None not in texts_held else None
 
 
 def shape(value: RValue) -> tuple[int, ...]:

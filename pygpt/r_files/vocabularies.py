@@ -48,26 +48,26 @@ def vocabulary_of(weights: Weights, given: str | None) -> Vocabulary:
             path=path,
         )
     if given not in NAMES and path.is_dir():
-        found = Vocabulary.from_file(path / _FILE)
+        chosen = Vocabulary.from_file(path / _FILE)
     elif given not in NAMES and is_r(path):
-        found = _of_r(path, weights.settings.vocab_size)
+        chosen = _of_r(path, weights.settings.vocab_size)
     elif given not in NAMES and path.suffix == ".json":
-        found = Vocabulary.from_file(path)
+        chosen = Vocabulary.from_file(path)
     else:
         return _of_text(weights, given)
-    _check_rows(found, weights, given)
-    return found
+    _check_rows(chosen, weights, given)
+    return chosen
 
 
 def _of_r(path: Path, rows: int) -> Vocabulary:
     files = [opened(path)]
-    found = hints.vocabulary(files, rows) or next(hints.vocabularies(files), None)
-    if found is None:
+    chosen = hints.vocabulary(files, rows) or next(hints.vocabularies(files), None)
+    if chosen is None:
         raise PygptError(
             '{path} holds no vocabulary: expected is R\'s vocab, c("<PAD>", …), by saveRDS(vocab, "vocab.rds")',
             path=path,
         )
-    return found
+    return chosen
 
 
 def _of_text(weights: Weights, given: str) -> Vocabulary:

@@ -83,9 +83,9 @@ def found_in(file: Opened, path: Path) -> states.Found:
         raise PygptError("{path} cannot be read: {why}", path=path, why=failed.message) from failed
 
 
-def weights_of(found: states.Found, path: Path, n_head: int | None = None) -> Weights:
+def weights_of(contents: states.Found, path: Path, n_head: int | None = None) -> Weights:
     """The weights among what was found; raises as `read_weights` does."""
-    tensors, prefix = _without_prefix(_only(found, path))
+    tensors, prefix = _without_prefix(_only(contents, path))
     if states.MARK not in tensors:
         raise PygptError(
             "the keys of {path} do not begin as R's do: it has {key}, not {mark}. Of prefixes, model., module. and "
@@ -95,7 +95,7 @@ def weights_of(found: states.Found, path: Path, n_head: int | None = None) -> We
     notes = [say("the prefix {prefix} is left out", prefix=prefix)] if prefix else []
     tensors, changed = _float32(tensors)
     notes += changed
-    held = hints.heads(found.files)
+    held = hints.heads(contents.files)
     if n_head is not None and held is not None and n_head != held:
         raise PygptError("{path} says that it has {held} heads, not {n}", path=path, held=held, n=n_head)
     heads = n_head or held
@@ -108,16 +108,16 @@ def weights_of(found: states.Found, path: Path, n_head: int | None = None) -> We
         {name: tensors[name] for name in model.state_dict()},
         settings,
         heads is not None,
-        hints.vocabulary(found.files, settings.vocab_size),
+        hints.vocabulary(contents.files, settings.vocab_size),
         tuple(notes),
     )
 
 
-def _only(found: states.Found, path: Path) -> dict[str, Tensor]:
+def _only(contents: states.Found, path: Path) -> dict[str, Tensor]:
     """The one set of weights that was found; the same ones at several places are one."""
-    if not found.states:
-        _refuse_without(found, path)
-    (place, first), *others = found.states
+    if not contents.states:
+        _refuse_without(contents, path)
+    (place, first), *others = contents.states
     differing = [name for name, state in others if not _same(first, state)]
     if differing:
         raise PygptError(
@@ -132,16 +132,16 @@ def _same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-def _refuse_without(found: states.Found, path: Path) -> None:
-    if found.pointers:
+def _refuse_without(contents: states.Found, path: Path) -> None:
+    if contents.pointers:
         raise PygptError(
             "{path} holds tensors as addresses, which died with the R session that wrote them: saveRDS and save do "
             "not write R torch's tensors. Where the model is still there, these two lines of R write them:\n"
             '  library(torch)\n  torch_save(model$state_dict(), "weights.pt")',
             path=path,
         )
-    names = [*found.files[0].tensors, *found.files[0].objects]
-    roots = [value for value in found.files[0].objects.values() if value is not None]
+    names = [*contents.files[0].tensors, *contents.files[0].objects]
+    roots = [value for value in contents.files[0].objects.values() if value is not None]
     names = [name for name in (*names, *(name for value in roots for name in value.names)) if name]
     raise PygptError(
         "{path} holds no weights of the course's models: it has no {mark}, but {names}",
@@ -151,7 +151,7 @@ def _refuse_without(found: states.Found, path: Path) -> None:
 
 def _without_prefix(tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], str]:
     """What PyTorch's wrappers put before every key: `model.`, `module.`, `_orig_mod.`."""
-    prefix = next((found[0] for name in tensors if (found := _PREFIX.match(name))), "")
+    prefix = next((contents[0] for name in tensors if (contents := _PREFIX.match(name))), "")
     return {name.removeprefix(prefix): value for name, value in tensors.items()}, prefix
 
 

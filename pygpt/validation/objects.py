@@ -29,21 +29,21 @@ def _columns(value: Any, name: str, depth: int) -> dict[str, list[str | None]]:
     """Every list of texts within, by the names on the way to it."""
     if depth > _DEEPEST:
         return {}
-    found: dict[str, list[str | None]] = {}
+    columns_held: dict[str, list[str | None]] = {}
     if isinstance(value, dict):
         for key, inner in value.items():
-            found |= _columns(inner, f"{name}.{key}".lstrip("."), depth + 1)
+            columns_held |= _columns(inner, f"{name}.{key}".lstrip("."), depth + 1)
     elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
         rows = [_columns(inner, name, depth + 1) for inner in value]
         # as long as there are rows, with a gap where one lacks a name
-        found = {
+        columns_held = {
             key: [(row.get(key) or [None])[0] for row in rows] for key in dict.fromkeys(k for r in rows for k in r)
         }
     elif isinstance(value, list):
-        found[name] = [_cell(inner) for inner in value]
+        columns_held[name] = [_cell(inner) for inner in value]
     else:
-        found[name] = [_cell(value)]
-    return found
+        columns_held[name] = [_cell(value)]
+    return columns_held
 
 
 def _cell(value: Any) -> str | None:

@@ -65,9 +65,9 @@ def of_r_file(path: Path, model: ModelName | None, r_threads: int = 1) -> Report
         PygptError: the file holds neither, a history comes without `model`, or weights are those of the other model.
     """
     file = opened(path) if is_r(path) or is_of_others(path) else None  # else a text, or not there
-    found = None if file is None else found_in(file, path)
+    contents = None if file is None else found_in(file, path)
     table = None if file is None else losses_of(file, path)
-    if found is None or (not found.states and table is not None):
+    if contents is None or (not contents.states and table is not None):
         if model is None:
             raise PygptError(
                 "{path} holds a history, which does not say whose it is: add --model gpt (exercise 2) or --model "
@@ -75,7 +75,7 @@ def of_r_file(path: Path, model: ModelName | None, r_threads: int = 1) -> Report
                 path=path,
             )
         return of_history(path, model)
-    weights = weights_of(found, path)
+    weights = weights_of(contents, path)
     if model not in (None, weights.settings.model):
         raise PygptError(
             "{path} holds the weights of a {there} model, not of {model}",

@@ -162,8 +162,8 @@ def _parts(statement: ast.stmt) -> list[ast.stmt]:
 def defined(data: bytes, names: Iterable[str]) -> set[str]:
     """Which of the names a file with this content seems to define, at the start of a line; nothing is parsed."""
     some = "|".join(names).encode()
-    found = _lines(rb"(?:(?:class|def)\s+(%b)\b|(%b)\s*=(?!=))" % (some, some), data)
-    return {(match[1] or match[2]).decode() for match in found}
+    defining = _lines(rb"(?:(?:class|def)\s+(%b)\b|(%b)\s*=(?!=))" % (some, some), data)
+    return {(match[1] or match[2]).decode() for match in defining}
 
 
 def imported(data: bytes) -> set[str]:

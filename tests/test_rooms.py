@@ -22,7 +22,9 @@ FLOORS = (
     ("attention", "r"),
     ("parity", "progress"),
     ("api",),
+    ("layouts",),
     ("validation", "grading"),
+    ("classroom",),
     ("commands",),
     ("__main__",),
 )

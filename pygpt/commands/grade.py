@@ -11,9 +11,9 @@ from pygpt.commands.options import r_threads_option, tell_note
 from pygpt.errors import PygptError
 
 if TYPE_CHECKING:
+    from pygpt.classroom.class_page import Class
     from pygpt.grading.grade import GradingJob
     from pygpt.grading.report import GradeReport
-    from pygpt.grading.reports.class_page import Class
     from pygpt.grading.submission import Submission
 
 UNUSABLE = 1
@@ -78,17 +78,17 @@ def run(
     Exit code 0: all were graded; 1: one could not be (0 with --gradescope and --prairielearn, whose file says so); 2:
     nothing was graded.
     """
+    from pygpt.classroom import services
+    from pygpt.classroom.batch import sole_use
+    from pygpt.classroom.class_page import Class, remarks
+    from pygpt.classroom.roster import read_roster, rows_of, whose
+    from pygpt.classroom.similarity import alike
     from pygpt.commands.terminal import width
     from pygpt.files import write_atomically
-    from pygpt.grading.batch import sole_use
     from pygpt.grading.grade import GradingJob, with_weights
     from pygpt.grading.points import narrowed
-    from pygpt.grading.reports import services
-    from pygpt.grading.reports.class_page import Class, remarks
     from pygpt.grading.reports.text import of_class, one
-    from pygpt.grading.roster import read_roster, rows_of, whose
     from pygpt.grading.rubric import read_rubric
-    from pygpt.grading.similarity import alike
     from pygpt.grading.submission import find
     from pygpt.r_files.weights import read_weights
 
@@ -137,8 +137,8 @@ def check(submission: Path, rubric_file: Path | None, unsafe: bool, lang: str) -
 
     Exit code 0: all is right; 1: something is not; 2: nothing was checked.
     """
+    from pygpt.classroom.batch import grade_all
     from pygpt.commands.terminal import width
-    from pygpt.grading.batch import grade_all
     from pygpt.grading.grade import GradingJob
     from pygpt.grading.points import public
     from pygpt.grading.reports.self_check import self_check
@@ -174,7 +174,7 @@ def doctor(lang: str) -> None:
 @lang_option
 def template(lang: str) -> None:
     """Print a starting file for students: every part with its contract, and no body."""
-    from pygpt.grading import template
+    from pygpt.classroom import template
 
     click.echo(template.template(lang), nl=False)
 
@@ -196,8 +196,8 @@ def rubric(rubric_file: Path | None, lang: str) -> None:
 @lang_option
 def gradescope_zip(file: Path, rubric_file: Path | None, lang: str) -> None:
     """Write Gradescope's autograder: a zip that installs pygpt and grades one submission."""
+    from pygpt.classroom.gradescope import autograder_zip
     from pygpt.files import write_atomically
-    from pygpt.grading.gradescope import autograder_zip
     from pygpt.grading.rubric import read_rubric
     from pygpt.output.messages import tell
 
@@ -207,8 +207,8 @@ def gradescope_zip(file: Path, rubric_file: Path | None, lang: str) -> None:
 
 
 def _write_class(of: "Class", out: Path) -> None:
+    from pygpt.classroom import class_page, services, table
     from pygpt.files import write_atomically
-    from pygpt.grading.reports import class_page, services, table
 
     write_atomically(out / "class.csv", table.to_csv(of.rows))
     write_atomically(out / "class.xml", services.junit([r for r in of.reports if r.state != "missing"]))
@@ -234,7 +234,7 @@ def _graded(
     from rich.console import Console
     from rich.progress import Progress
 
-    from pygpt.grading.batch import grade_all
+    from pygpt.classroom.batch import grade_all
     from pygpt.output.messages import tell
 
     with Progress(console=Console(stderr=True), disable=len(submissions) == 1, transient=True) as bar:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pygpt.grading.batch import grade_all
+from pygpt.classroom.batch import grade_all
 from pygpt.grading.check import Item
 from pygpt.grading.checks import CHECKS
 from pygpt.grading.exam import Exam

@@ -18,12 +18,12 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import Result
 
+from pygpt.classroom import services
+from pygpt.classroom.roster import Row
+from pygpt.classroom.table import defused, to_csv
 from pygpt.grading.report import CheckReport, GradeReport, ItemReport, LadderRow
-from pygpt.grading.reports import services
 from pygpt.grading.reports.html import page
-from pygpt.grading.reports.table import defused, to_csv
 from pygpt.grading.reports.text import of_class, one
-from pygpt.grading.roster import Row
 from pygpt.grading.rubric import read_rubric
 from pygpt.isolation import bubblewrap, sandbox
 from pygpt.output.messages import LANGUAGES, plain, say

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from itertools import combinations, islice
 from pathlib import Path
 
+from pygpt.classroom.template import template
 from pygpt.grading.submission import SUFFIXES, Submission
-from pygpt.grading.template import template
 from pygpt.output.messages import LANGUAGES
 
 _RUN = 12

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pygpt.grading.claims import parameters_of
-from pygpt.grading.pieces import Axes, Shape, axes_of, placed, read
 from pygpt.grading.r_model import r_shapes
-from pygpt.grading.weight_map import Carried, UnclearError, carry
 from pygpt.isolation.session import AnswerError
+from pygpt.layouts.pieces import Axes, Shape, axes_of, placed, read
+from pygpt.layouts.weight_map import Carried, UnclearError, carry
 from pygpt.settings import ModelSettings
 
 Formula = Callable[[torch.Tensor], torch.Tensor]

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from pygpt.classroom.batch import grade_all, sole_use
 from pygpt.errors import PygptError
-from pygpt.grading.batch import grade_all, sole_use
 from pygpt.grading.grade import GradingJob
 from pygpt.grading.report import from_json
 from pygpt.grading.rubric import read_rubric
@@ -114,7 +114,7 @@ def test_a_folder_of_results_takes_one_grading_at_a_time(cli: Cli, tmp_path: Pat
 
 
 def test_a_killed_grading_leaves_its_folder_free(tmp_path: Path, environment: dict[str, str]) -> None:
-    code = "import os, pathlib, sys; from pygpt.grading.batch import sole_use\n"
+    code = "import os, pathlib, sys; from pygpt.classroom.batch import sole_use\n"
     code += "with sole_use(pathlib.Path(sys.argv[1])): os.kill(os.getpid(), 9)"
     assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=environment, check=False).returncode == -9
     with sole_use(tmp_path):

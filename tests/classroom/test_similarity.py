@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pygpt.grading.similarity import _passages, _tokens, alike
+from pygpt.classroom.similarity import _passages, _tokens, alike
+from pygpt.classroom.template import template
 from pygpt.grading.submission import Submission
-from pygpt.grading.template import template
 from tests.grading.helpers import SUBMISSIONS
 
 CORRECT = (SUBMISSIONS / "correct.py").read_text()

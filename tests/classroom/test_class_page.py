@@ -9,11 +9,11 @@ from urllib.parse import unquote
 
 import pytest
 
+from pygpt.classroom.class_page import Class, page, remarks
+from pygpt.classroom.roster import Row, Student
+from pygpt.classroom.similarity import Alike
+from pygpt.classroom.table import to_csv
 from pygpt.grading.report import GradeReport
-from pygpt.grading.reports.class_page import Class, page, remarks
-from pygpt.grading.reports.table import to_csv
-from pygpt.grading.roster import Row, Student
-from pygpt.grading.similarity import Alike
 from pygpt.output.messages import LANGUAGES
 from tests.grading.test_report import CHECK, REPORT
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import permutations, product
 
-from pygpt.grading.pieces import Assigned, Axes, Piece, Shape, shape_of
+from pygpt.layouts.pieces import Assigned, Axes, Piece, Shape, shape_of
 from pygpt.settings import ModelSettings
 
 _MOST = 200  # assignments by numbers

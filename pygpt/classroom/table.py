@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Sequence
 
-from pygpt.grading.roster import Row
+from pygpt.classroom.roster import Row
 
 # What begins a formula, at the start or after any separator that a spreadsheet may be told or guess: Brazil's is `;`.
 _FORMULA = re.compile(r"(^|[,;|\t\r\n])(?=[\s\"']*[=+\-@＝＋－＠])|^(?=[\t\r\n])")

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pygpt.classroom.roster import read_roster, rows_of, whose
 from pygpt.errors import PygptError
 from pygpt.grading.grade import GradingJob
-from pygpt.grading.roster import read_roster, rows_of, whose
 from pygpt.grading.rubric import read_rubric
 from pygpt.grading.submission import Submission, find
 from tests.grading.test_report import REPORT

@@ -9,8 +9,8 @@ from itertools import chain, islice
 import torch
 from torch import Tensor
 
-from pygpt.grading.guesses import by_numbers, by_order, readings
-from pygpt.grading.pieces import Assigned, Axes, Piece, Shape, placed, read, shape_of
+from pygpt.layouts.guesses import by_numbers, by_order, readings
+from pygpt.layouts.pieces import Assigned, Axes, Piece, Shape, placed, read, shape_of
 from pygpt.output.messages import Message, say
 from pygpt.settings import ModelSettings
 

@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from pygpt.classroom.roster import Row
+from pygpt.classroom.similarity import Alike
 from pygpt.grading.check import STAGES
 from pygpt.grading.report import GradeReport
 from pygpt.grading.reports.text import not_passed, only, state
-from pygpt.grading.roster import Row
-from pygpt.grading.similarity import Alike
 from pygpt.output import pages
 from pygpt.output.messages import Message, number, say, tell
 

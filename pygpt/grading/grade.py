@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from pygpt.determinism import ALL_CORES
 from pygpt.errors import PygptError
 from pygpt.grading.check import STAGES, Check, Item
 from pygpt.grading.exam import Exam
@@ -45,7 +46,8 @@ class GradingJob:
     unsafe: bool = False
     """Without isolation."""
     r_threads: int = 1
-    """How many threads R's torch had: so many compute what a port is held against. No tolerance is that narrow."""
+    """How many threads R's torch had: so many compute what a port is held against, or all cores, where these are fewer.
+    More would wait for each other, and no tolerance is that narrow."""
     weights: Path | None = None
     """A file of weights that the forward pass is asked about, too; see `with_weights`."""
 
@@ -55,7 +57,7 @@ def grade(submission: Submission, job: GradingJob) -> GradeReport:
     began = time.monotonic()
     report = failed_report(submission, job)
     try:
-        torch.set_num_threads(job.r_threads)
+        torch.set_num_threads(min(job.r_threads, ALL_CORES))
         with staged(submission) as copy:
             report = replace(report, sha256=copy.sha256)
             limits, unsafe = job.rubric.limits, job.unsafe

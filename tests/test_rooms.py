@@ -15,7 +15,7 @@ FLOORS = (
     ("output",),
     ("isolation",),
     ("settings", "vocabulary", "encoding", "corpus", "text_remarks"),
-    ("r_semantics", "products", "ahead", "exactness", "models", "trace", "training"),
+    ("r_semantics", "r_optimizers", "products", "ahead", "exactness", "models", "trace", "training"),
     ("cached_forward", "generation", "weights", "losses", "checkpoints"),
     ("r_files",),
     ("figures", "runs"),

@@ -5,7 +5,6 @@ from typing import Any
 from pygpt.files import json_text
 from pygpt.output.pages import page
 from pygpt.parity.compare import Line
-from pygpt.parity.explanation import explain
 from pygpt.parity.report import COLUMNS, Report, cells, verdict
 
 _HEADER = (*COLUMNS[:2], "verdict", *COLUMNS[2:], "where", "expected", "got")

@@ -1,6 +1,6 @@
 """Which of a port's parameters is which of R's: by name, by `weight_map`, else by value, shape and order."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, permutations, product
 
@@ -13,6 +13,8 @@ from pygpt.layouts.weight_map import Carried
 from pygpt.output.messages import say
 from pygpt.parity.modules.numbering import paired
 from pygpt.parity.modules.recording import ModuleRecording
+
+_Assign = Callable[[str, Sequence[Piece], str], bool]
 
 _MOST = 64  # ways that are tried where several fit
 _PIECES = (2, 3, 4)  # parameters that one of R's may be cut into: key and value, query key and value, a LSTM's gates
@@ -30,13 +32,15 @@ class Matched:
 
     def to_own(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """R's tensors under the port's names."""
-        return self.carried.to_own({name: state[name] for name in self.carried.pieces if name in state})
+        return self._part({n: pieces for n, pieces in self.carried.pieces.items() if n in state}).to_own(state)
 
     def to_r(self, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The port's tensors under R's names, as far as it has all of their pieces."""
         there = {name: pieces for name, pieces in self.carried.pieces.items() if all(p.name in own for p in pieces)}
-        part = Carried(self.carried.shapes, self.carried.axes, there)
-        return {name: tensor.reshape(self.shapes[name]) for name, tensor in part.to_r(own).items()}
+        return {name: tensor.reshape(self.shapes[name]) for name, tensor in self._part(there).to_r(own).items()}
+
+    def _part(self, pieces: Assigned) -> Carried:
+        return Carried(self.carried.shapes, self.carried.axes, pieces)
 
     def own_names(self, name: str) -> list[str]:
         """The port's names for one of R's."""
@@ -74,7 +78,9 @@ def matchings(
         first.setdefault(id(tensor), name)
     aliases = {name: first[id(t)] for name, t in own_state.items() if first[id(t)] != name}
     state = {name: t for name, t in own_state.items() if name not in aliases}
-    r = {name: t for name, t in recording.init.items() if name not in recording.tied or recording.tied[name] not in r_of(recording)}
+    # R's tied weights have one counterpart, unless the port has two where R has one
+    untied = {name for name, other in paired(recording.init, own_state).items() if other in state}
+    r = {name: t for name, t in recording.init.items() if name not in recording.tied or name in untied}
     own: dict[str, Shape] = {name: tuple(t.shape) for name, t in state.items()}
     axes = {name: axes_of(tuple(t.shape)) for name, t in r.items()}
     assigned: Assigned = {}
@@ -120,11 +126,6 @@ def matchings(
     return made
 
 
-def r_of(recording: ModuleRecording) -> frozenset[str]:
-    """The names of R's parameters that others are tied to."""
-    return frozenset(recording.init)
-
-
 def axes_of(shape: Shape) -> Axes:
     """R's axes of any tensor: `o` is the first, which counts outputs; then `d`, or `a b c …` where there are several."""
     rest = "d" if len(shape) == 2 else "abcefg"[: max(0, len(shape) - 1)]
@@ -154,7 +155,7 @@ def _alike(a: Sequence[int], b: Sequence[int]) -> bool:
     return a == b or (len(a) == 2 and a == b[::-1])
 
 
-def _by_value(r: Mapping[str, Tensor], own: Mapping[str, Tensor], assign: "Assign") -> None:
+def _by_value(r: Mapping[str, Tensor], own: Mapping[str, Tensor], assign: _Assign) -> None:
     """The same seed gives the same first weights: what is equal to the bit is the same parameter."""
     free = dict(own)
     for name, tensor in r.items():
@@ -209,4 +210,3 @@ def _sorted(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted(n for n in shape if n != 1))
 
 
-Assign = "Callable[[str, Sequence[Piece], str], bool]"

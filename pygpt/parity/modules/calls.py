@@ -38,6 +38,8 @@ class Traced:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     result: Any
+    training: bool
+    """The whole module is in train mode."""
 
     def argument(self, name: str, place: int, otherwise: Any = None) -> Any:
         """The value of an argument, given by name or by place."""
@@ -53,18 +55,18 @@ class Calls:
 
 
 @contextmanager
-def listed(calls: Calls, module: nn.Module) -> Iterator[None]:
-    """While a port computes, list its calls of the first forward()."""
-    first: list[bool] = []
+def listed(calls: Calls, module: nn.Module, training: bool) -> Iterator[None]:
+    """While a port computes, list its calls of the first forward() in train or in eval mode."""
+    forwards: list[bool] = []
 
     def look(key: Key, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], layer: str) -> Any:
         result = function(*args, **kwargs)
-        if len(first) == 1:
+        if forwards[-1] == training and forwards.count(training) == 1:
             line = line_in(calls.file, traceback.extract_stack())
-            calls.traced.append(Traced(len(calls.traced), key, key[0], layer, line, args, kwargs, result))
+            calls.traced.append(Traced(len(calls.traced), key, key[0], layer, line, args, kwargs, result, training))
         return result
 
-    with _intercepted(module, look, begun=lambda: first.append(True)):
+    with _intercepted(module, look, begun=lambda: forwards.append(module.training)):
         yield
 
 
@@ -83,25 +85,26 @@ def changed(instead: dict[Key, Instead], module: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _intercepted(module: nn.Module, handler: Callable[..., Any], begun: Callable[[], Any] = lambda: None) -> Iterator[None]:
+def _intercepted(
+    module: nn.Module, handler: Callable[..., Any], begun: Callable[[], Any] = lambda: None
+) -> Iterator[None]:
     stack: list[str] = []
+    counts: Counter[str] = Counter()
 
     class Mode(TorchFunctionMode):
-        counts: Counter[str] = Counter()
-
         def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             if getattr(function, "__name__", "__get__") in _PASSED_OVER:
                 return function(*args, **(kwargs or {}))
             name = function.__name__
-            self.counts[name] += 1
-            return handler((name, self.counts[name] - 1), function, args, kwargs or {}, stack[-1] if stack else "")
+            counts[name] += 1
+            return handler((name, counts[name] - 1), function, args, kwargs or {}, stack[-1] if stack else "")
 
     forward = module.forward
 
     @functools.wraps(forward)
     def watched(*args: Any, **kwargs: Any) -> Any:
         begun()
-        Mode.counts.clear()
+        counts.clear()
         with Mode():
             return forward(*args, **kwargs)
 

@@ -67,18 +67,19 @@ def tried_on(call: Traced, settings: Mapping[str, Any]) -> Iterator[Tried]:
         settings: of R's submodule, where it is known: its value is the first that is tried.
     """
     name = call.function
-    if name == "dropout" and call.argument("training", 2, True):  # calls are listed in eval mode
+    if name == "dropout" and call.argument("training", 2, True) and not call.training:
         yield "dropout() that is on in eval mode: give training=self.training", _dropout_in_training
     if name in ("lstm", "gru", "rnn_tanh", "rnn_relu"):
         own = bool(call.argument("batch_first", 8, False))
-        yield f"{name}() with batch_first={own}: {not own} agrees", _axes_exchanged
+        yield f"{name}() has batch_first={own}; with {not own} it agrees", _axes_exchanged
     for argument, place, default, values in _VALUES.get(name, ()):
         own = call.argument(argument, place, default)
         known = [settings[argument]] if argument in settings else []
         for value in dict.fromkeys([*known, *values]):
             if value != _single(own):
-                text = f"{name}() with {argument}={_text(_single(own))}: {_text(value)} agrees"
-                yield text + (", R's own setting" if known and value == known[0] else ""), with_argument(argument, place, value)
+                setting = ", R's own setting," if known and value == known[0] else ""
+                text = f"{name}() has {argument}={_text(_single(own))}; with {_text(value)}{setting} it agrees"
+                yield text, with_argument(argument, place, value)
     if name in _DIMS:
         yield from _dims(call, _DIMS[name])
     if name in _ACTIVATIONS:
@@ -89,7 +90,9 @@ def tried_on(call: Traced, settings: Mapping[str, Any]) -> Iterator[Tried]:
 
 
 def _dims(call: Traced, place: int) -> Iterator[Tried]:
-    tensors = [t for one in call.args for t in (one if isinstance(one, tuple | list) else [one]) if isinstance(t, Tensor)]
+    tensors = [
+        t for one in call.args for t in (one if isinstance(one, tuple | list) else [one]) if isinstance(t, Tensor)
+    ]
     own = call.argument("dim", place, 0 if call.function in ("cat", "stack", "chunk", "split") else None)
     if not tensors or not isinstance(own, int):
         return
@@ -97,7 +100,7 @@ def _dims(call: Traced, place: int) -> Iterator[Tried]:
     here = own % axes if -axes <= own < axes else own
     for dim in sorted((d for d in range(axes) if d != here), key=lambda d: (d != here - 1, d)):
         note = _FROM_1.format(r=dim + 1, own=dim) if dim == here - 1 else ""
-        yield f"{call.function}(dim={own}): dim={dim} agrees{note}", with_argument("dim", place, dim)
+        yield f"{call.function}() has dim={own}; with dim={dim} it agrees{note}", with_argument("dim", place, dim)
 
 
 def _structure(call: Traced) -> Iterator[Tried]:
@@ -106,7 +109,11 @@ def _structure(call: Traced) -> Iterator[Tried]:
     if name in ("var", "std"):
         power = 1.0 if name == "var" else 0.5
         biased = call.kwargs.get("unbiased") is False or call.kwargs.get("correction") == 0 or False in call.args[1:]
-        said = "biased (over n): R's torch_var() is over n - 1" if biased else "unbiased (over n - 1): R's module has it over n"
+        said = (
+            "biased (over n): R's torch_var() is over n - 1"
+            if biased
+            else "unbiased (over n - 1): R's module has it over n"
+        )
         yield f"{name}() that is {said}", then(lambda out, args, _: out * _bessel(args[0], out, biased) ** power)
     if name == "masked_fill":
         yield "masked_fill() with the mask turned round: R blocks where it is TRUE", _inverted("mask", 1)
@@ -135,13 +142,23 @@ def _structure(call: Traced) -> Iterator[Tried]:
                 then(lambda out, *_: out / math.sqrt(size)),
             )
     if name in ("triu", "tril"):
-        yield f"{name}() where R has torch_{'tril' if name == 'triu' else 'triu'}()", _in_place_of(torch.tril if name == "triu" else torch.triu)
+        yield (
+            f"{name}() where R has torch_{'tril' if name == 'triu' else 'triu'}()",
+            _in_place_of(torch.tril if name == "triu" else torch.triu),
+        )
     if name in ("add", "__add__", "__iadd__", "add_"):
         yield from _sums(call)
     if name == "embedding":
         yield "ids off by one: R counts from 1, and here they are one too low", _shifted(1)
         yield "ids off by one: R counts from 1, and here they are one too high", _shifted(-1)
-    if isinstance(call.result, Tensor) and name in ("linear", "conv1d", "conv2d", "batch_norm", "layer_norm", "group_norm"):
+    if isinstance(call.result, Tensor) and name in (
+        "linear",
+        "conv1d",
+        "conv2d",
+        "batch_norm",
+        "layer_norm",
+        "group_norm",
+    ):
         for other in ("relu", "gelu", "tanh", "elu", "silu", "leaky_relu", "sigmoid"):
             yield f"{other}() left out after {name}()", then(lambda out, *_, f=_ACTIVATIONS[other]: f(out))
     if name in _ACTIVATIONS:
@@ -152,14 +169,20 @@ def _scaled(call: Traced) -> Iterator[Tried]:
     numbers = [one for one in call.args if isinstance(one, int | float) and not isinstance(one, bool)]
     if numbers:
         yield f"a factor of {numbers[0]:g} that R's module has not", _in_place_of(lambda x: x)
-        yield f"a factor of {numbers[0]:g} turned round", then(lambda out, args, _: args[0] * (args[0] / out).nan_to_num(1))
+        yield (
+            f"a factor of {numbers[0]:g} turned round",
+            then(lambda out, args, _: args[0] * (args[0] / out).nan_to_num(1)),
+        )
 
 
 def _sums(call: Traced) -> Iterator[Tried]:
     both = [one for one in call.args[:2] if isinstance(one, Tensor)]
     if len(both) == 2:
         yield "a sum whose second part R's module has not (a residual?)", _in_place_of(lambda x: x)
-        yield "a sum whose first part R's module has not (a residual?)", then(lambda out, args, _: args[1].expand_as(out))
+        yield (
+            "a sum whose first part R's module has not (a residual?)",
+            then(lambda out, args, _: args[1].expand_as(out)),
+        )
 
 
 def _in_place_of(function: Callable[[Tensor], Any]) -> Instead:
@@ -188,7 +211,11 @@ def _axes_exchanged(function: Any, args: Any, kwargs: Any, layer: Any) -> Any:
 def _inverted(name: str, place: int) -> Instead:
     def instead(function: Any, args: Any, kwargs: Any, layer: Any) -> Any:
         mask = kwargs[name] if name in kwargs else args[place]
-        turned = mask.logical_not() if mask.dtype == torch.bool else torch.where(mask == 0, float("-inf"), 0.0).to(mask.dtype)
+        turned = (
+            mask.logical_not()
+            if mask.dtype == torch.bool
+            else torch.where(mask == 0, float("-inf"), 0.0).to(mask.dtype)
+        )
         return with_argument(name, place, turned)(function, args, kwargs, layer)
 
     return instead

@@ -26,7 +26,11 @@ _STRICTNESS = "limits: what a change in the last bit of weights and inputs does 
 
 
 def check_module(
-    path: Path, spec: str, weight_map: Mapping[str, Sequence[str]] | None = None, engine: Engine = "r"
+    path: Path,
+    spec: str,
+    weight_map: Mapping[str, Sequence[str]] | None = None,
+    engine: Engine = "r",
+    r_threads: int | None = None,
 ) -> Report:
     """Hold a port against a recording, and try what explains its first divergence.
 
@@ -34,18 +38,20 @@ def check_module(
         spec: `port.py:build`; its code is run in this process.
         weight_map: R's parameters with the port's, where names and values do not tell them.
         engine: whose optimizers train, and which row of an embedding gets no gradient: R's, or PyTorch's.
+        r_threads: how many threads R had, where not as many as the recording says.
 
     Raises:
         PygptError: the recording cannot be read; the port does not load or build; its weights cannot be matched.
     """
     recording = read_module_recording(path)
+    recording = replace(recording, threads=r_threads or recording.threads)
     port = load_port(spec)
     with reproducible(recording.threads):
         module = port.built(recording.args, recording.build_seed)
     first = {name: t.detach().clone() for name, t in module.state_dict().items() if isinstance(t, Tensor)}
     settings = [
         Setting(port, matched, loss_of(recording, port), engine, _layers(recording, matched, module), recording.init)
-        for matched in matchings(recording, module, weight_map or {})
+        for matched in matchings(recording, module, weight_map or port.weight_map)
     ]
     setting = _best(recording, settings)
     done = replayed(recording, setting)

@@ -30,6 +30,9 @@ def moved(calls: Sequence[Traced], shares: Sequence[float]) -> Iterator[tuple[st
             text = f"dropout in another place: R drops {_where(other)}, the port {_after(drop, calls)}"
             yield text, {**without, other.key: _dropped(p)}
     for drop in drops:
+        if isinstance(drop.args[0], Tensor) and drop.args[0].dim() > 2:
+            text = f"dropout {_where(drop)} draws its mask batch first: libtorch's recurrent layers draw it time first"
+            yield text, {drop.key: _time_first}
         yield "a dropout that R's module has not", {drop.key: _passed}
         own = float(drop.argument("p", 1, 0.5))
         if own != 0.5:
@@ -41,6 +44,11 @@ def moved(calls: Sequence[Traced], shares: Sequence[float]) -> Iterator[tuple[st
 
 def _passed(_: Any, args: Sequence[Any], kwargs: Mapping[str, Any], layer: Any) -> Any:
     return args[0] if args else kwargs["input"]
+
+
+def _time_first(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], layer: Any) -> Any:
+    x = args[0].transpose(0, 1).contiguous()
+    return function(x, *args[1:], **kwargs).transpose(0, 1)
 
 
 def _dropped(p: float) -> Instead:
@@ -58,7 +66,11 @@ def _tensor(result: Any) -> Tensor | None:
 
 
 def _where(call: Traced) -> str:
-    return f"after {call.function}()" + (f" of {call.layer}" if call.layer else "") + (f" ({call.line})" if call.line else "")
+    return (
+        f"after {call.function}()"
+        + (f" of {call.layer}" if call.layer else "")
+        + (f" ({call.line})" if call.line else "")
+    )
 
 
 def _after(drop: Traced, calls: Sequence[Traced]) -> str:

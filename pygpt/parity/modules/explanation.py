@@ -2,6 +2,8 @@
 
 import re
 
+from torch import Tensor
+
 from pygpt.parity.compare import Comparison, Line
 from pygpt.parity.explanation import Explanation
 from pygpt.parity.modules.lines import Sides
@@ -19,7 +21,7 @@ def explained(sides: Sides, setting: Setting, comparison: Comparison, done: Repl
         return None
     inputs = _inputs(sides, first, comparison)
     if first.name.startswith(("parameters", "init.")):
-        rest = Comparison(tuple(line for line in comparison.lines if not line.name.startswith(("parameters", "init."))))
+        rest = _computed(comparison)
         cause = _of_weights(sides, first)
         if rest.first_divergence is not None and (mended := mend(sides, setting, rest)):
             cause += f". Beside it {rest.first_divergence.name} parts: {mended.cause}"
@@ -35,14 +37,19 @@ def explained(sides: Sides, setting: Setting, comparison: Comparison, done: Repl
 
 def _mended(sides: Sides, setting: Setting, comparison: Comparison) -> tuple[list[str], Line | None]:
     causes: list[str] = []
+    comparison = _computed(comparison)
     while comparison.first_divergence is not None and len(causes) < _MOST_FAULTS:
-        judged = Comparison(tuple(line for line in comparison.lines if not line.name.startswith(("parameters", "init."))))
-        mended: Mended | None = mend(sides, setting, judged)
+        mended: Mended | None = mend(sides, setting, comparison)
         if mended is None:
             break
         causes.append(mended.cause)
-        setting, comparison = mended.setting, mended.comparison
+        setting, comparison = mended.setting, _computed(mended.comparison)
     return causes, comparison.first_divergence
+
+
+def _computed(comparison: Comparison) -> Comparison:
+    """What comes after the first weights."""
+    return Comparison(tuple(line for line in comparison.lines if not line.name.startswith(("parameters", "init."))))
 
 
 def _inputs(sides: Sides, first: Line, comparison: Comparison) -> str:
@@ -60,9 +67,7 @@ def _inputs(sides: Sides, first: Line, comparison: Comparison) -> str:
         names = [o for call in recording.calls[-1:] for o in call.outputs]
     elif name == "loss":
         names = [line for line in lines if line.startswith("output")]
-    elif name.startswith("grad."):
-        names = ["loss"]
-    elif name.startswith(("train_loss1", "losses")):
+    elif name.startswith("grad.") or name.startswith(("train_loss1", "losses")):
         names = ["loss"]
     elif name.startswith("step1"):
         end = re.sub(r"^step1", "train_loss1", name).split(f".{_parameter(sides, name)}")[0]
@@ -73,7 +78,9 @@ def _inputs(sides: Sides, first: Line, comparison: Comparison) -> str:
             told.append(f"{one} is R's")
         elif one in lines:
             told.append(f"{one} agreed" if lines[one].agrees else f"{one} did NOT agree")
-    return "its inputs: " + ", ".join(told) if told else "it is the first thing computed, or its inputs were not compared"
+    return (
+        "its inputs: " + ", ".join(told) if told else "it is the first thing computed, or its inputs were not compared"
+    )
 
 
 def _parameter(sides: Sides, name: str) -> str:
@@ -105,7 +112,10 @@ def _of_weights(sides: Sides, first: Line) -> str:
         )  # fmt: skip
         of_own = f"the port's is row {zero_own[0]}" if zero_own else "the port has no padding_idx"
         return f"padding_idx: {of_r}, {of_own}"
-    if r.numel() > 1 and abs(float(own.std() - r.std())) < 0.25 * float(r.std() + 1e-12):
+    factor = float((own * r).sum() / (r * r).sum().clamp_min(1e-300))
+    if bool(r.any()) and abs(factor - 1) > 1e-3 and bool(((own - factor * r).abs() <= 1e-5 * own.abs()).all()):
+        return f"the same draws in other bounds: the port's are {factor:.6g} times R's"
+    if r.numel() > 1 and abs(_std(own) - _std(r)) < 0.25 * _std(r):
         return "drawn alike, other numbers: another seed, or submodules that are built in another order than in R"
     return (
         f"another initial distribution: R's has mean {float(r.mean()):.3g} and standard deviation {_std(r):.3g}, "
@@ -113,19 +123,25 @@ def _of_weights(sides: Sides, first: Line) -> str:
     )
 
 
-def _std(t: "object") -> float:
-    return float(t.std()) if t.numel() > 1 else 0.0  # type: ignore[attr-defined]
+def _std(tensor: Tensor) -> float:
+    return float(tensor.std()) if tensor.numel() > 1 else 0.0
 
 
 # Where nothing that was tried helps: what it usually is, by R's class of the submodule, or by the quantity.
 _USUAL = (
     (r"batch_norm", "eps (1e-5), momentum (0.1), or statistics of the batch in eval mode"),
     (r"layer_norm|group_norm", "eps (1e-5), or the axes that are normalized"),
-    (r"lstm|gru|rnn", "the order of the gates, batch_first, or the layer that a weight belongs to (R counts layers from 1)"),
+    (
+        r"lstm|gru|rnn",
+        "the order of the gates, batch_first, or the layer that a weight belongs to (R counts layers from 1)",
+    ),
     (r"conv_transpose", "inputs and outputs of the kernel exchanged, output_padding, padding"),
     (r"conv", "padding, stride, dilation, groups"),
     (r"embedding", "ids off by one (R counts from 1)"),
-    (r"attention", "the mask turned round or off by one, the scale 1 / sqrt(d), heads split in another order, batch_first"),
+    (
+        r"attention",
+        "the mask turned round or off by one, the scale 1 / sqrt(d), heads split in another order, batch_first",
+    ),
     (r"gelu", "GELU by tanh (R's is exact)"),
     (r"softmax", "the wrong axis: R counts dimensions from 1"),
     (r"pool", "kernel, stride, padding, or ceil_mode"),
@@ -136,7 +152,10 @@ _USUAL_BY_NAME = (
     (r"loss", "a sum for the mean; classes off by one; classes along another axis"),
     (r"grad\..*", "an operation outside of the graph (detach, no_grad), or weights that are tied in R and not here"),
     (r"train_loss1.*", "dropout in another place or with another share; statistics of batch norms"),
-    (r"step\d+\..*running_(mean|var)", "the batch norm's momentum, or a variance over n where R's running one is over n - 1"),
+    (
+        r"step\d+\..*running_(mean|var)",
+        "the batch norm's momentum, or a variance over n where R's running one is over n - 1",
+    ),
     (r"step1\..*", "the optimizer and its options: learning rate, weight decay, eps, betas"),
     (r"(losses|step).*", "what adds up over steps: the optimizer's roundings and state, dropout's order"),
 )

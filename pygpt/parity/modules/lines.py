@@ -96,7 +96,9 @@ def recorded(recording: ModuleRecording) -> Iterator[tuple[str, Tensor]]:
     told: set[str] = set()
     for call in recording.calls:
         # what an outer submodule gets is there before its inner ones compute
-        for outer in (one for one in recording.calls if call.layer == one.layer or call.layer.startswith(one.layer + ".")):
+        for outer in (
+            one for one in recording.calls if call.layer == one.layer or call.layer.startswith(one.layer + ".")
+        ):
             got = [name for _, _, name in outer.inputs if name.startswith("in.") and name not in told]
             if outer is call or "#" not in call.name + outer.name:
                 told |= set(got)
@@ -106,7 +108,9 @@ def recorded(recording: ModuleRecording) -> Iterator[tuple[str, Tensor]]:
         yield f"output[{i}]" if len(recording.outputs) > 1 else "output", tensor
     if recording.loss is not None:
         yield "loss", recording.loss.reshape(1)
-    yield from ((f"grad.{name}", recording.gradients[name]) for name in recording.parameters if name in recording.gradients)
+    yield from (
+        (f"grad.{name}", recording.gradients[name]) for name in recording.parameters if name in recording.gradients
+    )
     for training in recording.trainings:
         end = f".{training.label}" if training.label else ""
         yield f"train_loss1{end}", training.losses[:1].float()

@@ -61,9 +61,7 @@ class Matched:
         return both | {a: b for a, b in paired(names, own).items() if a in rest and b in free}
 
 
-def matchings(
-    recording: ModuleRecording, module: nn.Module, weight_map: Mapping[str, Sequence[str]]
-) -> list[Matched]:
+def matchings(recording: ModuleRecording, module: nn.Module, weight_map: Mapping[str, Sequence[str]]) -> list[Matched]:
     """What the counterparts may be, the likeliest first; several only where names and values do not tell.
 
     Args:
@@ -107,7 +105,11 @@ def matchings(
     for name, other in paired([name for name in r if name not in assigned], free).items():
         if _alike(r[name].shape, own[other]):
             assign(name, [Piece(other)], "name")
-    _by_value({n: t for n, t in r.items() if n not in assigned}, {n: state[n] for n in own if n not in _used(assigned)}, assign)
+    _by_value(
+        {n: t for n, t in r.items() if n not in assigned},
+        {n: state[n] for n in own if n not in _used(assigned)},
+        assign,
+    )
     rest_r = [name for name in _in_order(recording, r) if name not in assigned]
     rest_own = [name for name in own if name not in _used(assigned)]
     ways = list(islice(_by_shape(rest_r, rest_own, r, own), _MOST)) if rest_r and rest_own else [{}]
@@ -208,5 +210,3 @@ def _runs(shape: Shape, free: Sequence[str], own: Mapping[str, Shape]) -> Iterat
 
 def _sorted(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted(n for n in shape if n != 1))
-
-

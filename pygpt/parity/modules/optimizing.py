@@ -21,7 +21,9 @@ _BY_NUMBER = (
 _ROUNDINGS = "R torch's {name} rounds otherwise than PyTorch's; with --engine r it has R's bits"
 
 
-def tried(recording: ModuleRecording, setting: Setting, name: str) -> Iterator[tuple[str, Callable[[Setting], Setting]]]:
+def tried(
+    recording: ModuleRecording, setting: Setting, name: str
+) -> Iterator[tuple[str, Callable[[Setting], Setting]]]:
     """A cause, and the setting with it undone."""
     training = training_of(recording, name)
     if setting.port.optimizer is not None and setting.own:

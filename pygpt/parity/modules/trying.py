@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from torch import nn
@@ -11,7 +11,7 @@ from pygpt.parity.compare import Comparison, Line
 from pygpt.parity.modules import changes, dropouts, operands, optimizing
 from pygpt.parity.modules.calls import Calls, Instead, Key, Traced, changed, listed
 from pygpt.parity.modules.lines import Sides, compared
-from pygpt.parity.modules.replay import Setting, Stage, padding_rows, replay
+from pygpt.parity.modules.replay import Around, Setting, Stage, padding_rows, replay
 from pygpt.parity.modules.turned import turned
 
 _SECONDS = 30.0
@@ -57,7 +57,9 @@ def mend(sides: Sides, setting: Setting, comparison: Comparison) -> Mended | Non
     if best is None:
         return None
     mended = best[1].apply(setting)
-    return Mended(best[1].cause, mended, compared(replace(sides, matched=mended.matched), replay(sides.recording, mended)))
+    return Mended(
+        best[1].cause, mended, compared(replace(sides, matched=mended.matched), replay(sides.recording, mended))
+    )
 
 
 def stage_of(name: str) -> Stage:
@@ -104,7 +106,7 @@ def _reached(line: Line, until: Stage) -> bool:
 
 def _changes(sides: Sides, setting: Setting, first: Line, stage: Stage) -> Iterator[Change]:
     layer = layer_of(first.name)
-    calls = _traced(sides, setting)
+    calls = _traced(_brief(sides, first.name), setting, stage)
     own = setting.layers.get(layer, layer)
     near = sorted(calls, key=lambda call: (call.layer != own, not call.layer.startswith(own), -call.number))
     weights = [
@@ -158,7 +160,7 @@ def _with_calls(instead: dict[Key, Instead]) -> Callable[[Setting], Setting]:
     return lambda setting: replace(setting, around=_also(setting.around, lambda module: changed(instead, module)))
 
 
-def _also(one: Callable[[nn.Module], object], other: Callable[[nn.Module], object]) -> Callable[[nn.Module], object]:
+def _also(one: Around, other: Around) -> Around:
     @contextmanager
     def both(module: nn.Module) -> Iterator[None]:
         with ExitStack() as stack:
@@ -169,14 +171,14 @@ def _also(one: Callable[[nn.Module], object], other: Callable[[nn.Module], objec
     return both
 
 
-def _r_rows(module: nn.Module) -> object:
+def _r_rows(module: nn.Module) -> AbstractContextManager[None]:
     return padding_rows(module, "r")
 
 
-def _traced(sides: Sides, setting: Setting) -> list[Traced]:
-    calls = Calls(setting.port.file)
-    around = _also(setting.around, lambda module: listed(calls, module))
-    replay(sides.recording, replace(setting, around=around, until="forward"))
+def _traced(sides: Sides, setting: Setting, stage: Stage) -> list[Traced]:
+    calls, training = Calls(setting.port.file), stage == "training"
+    around = _also(setting.around, lambda module: listed(calls, module, training))
+    replay(sides.recording, replace(setting, around=around, until="training" if training else "forward"))
     return calls.traced
 
 

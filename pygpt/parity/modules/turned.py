@@ -61,7 +61,11 @@ def _gates(matched: Matched, init: Mapping[str, Tensor], names: list[str]) -> It
         by_layer: dict[str, list[str]] = {}
         for name in names:
             hidden = init[name].shape[0] / gates
-            square = [n for n in names if "_hh_" in n and n.rpartition(".")[0] == name.rpartition(".")[0] and init[n].dim() == 2]
+            square = [
+                n
+                for n in names
+                if "_hh_" in n and n.rpartition(".")[0] == name.rpartition(".")[0] and init[n].dim() == 2
+            ]
             if square and init[square[0]].shape[1] == hidden and ("_ih" in name or "_hh" in name):
                 by_layer.setdefault(name.rpartition(".")[0], []).append(name)
         for layer, held in by_layer.items():
@@ -81,5 +85,7 @@ def _gates(matched: Matched, init: Mapping[str, Tensor], names: list[str]) -> It
                 yield text, _with(matched, dict.fromkeys(held, (turn, unturn)))
 
 
-def _with(matched: Matched, turns: Mapping[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]]) -> Turned:
+def _with(
+    matched: Matched, turns: Mapping[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]]
+) -> Turned:
     return Turned(matched.carried, matched.how, matched.shapes, turns)

@@ -52,6 +52,10 @@ _VALUES: Mapping[str, tuple[tuple[str, int, Any, tuple[Any, ...]], ...]] = {
     "avg_pool1d": (("count_include_pad", 5, True, (True, False)), ("ceil_mode", 4, False, (True, False))),
     "embedding": (("padding_idx", 2, None, (None, 0, 1, 2)), ("max_norm", 3, None, (None, 1.0)), ("scale_grad_by_freq", 5, False, (True, False))),
 }  # fmt: skip
+_SHAPED = (
+    "softmax", "log_softmax", "layer_norm", "batch_norm", "group_norm", "normalize", "clamp", "exp", "log", "square",
+    "sqrt", "abs", "neg", "prelu", "rms_norm", "instance_norm",
+)  # fmt: skip
 _DIMS = {
     "softmax": 1, "log_softmax": 1, "softmin": 1, "_softmax": 1, "mean": 1, "sum": 1, "var": 1, "std": 1, "cat": 1,
     "concat": 1, "stack": 1, "cumsum": 1, "cumprod": 1, "norm": 2, "logsumexp": 1, "prod": 1, "amax": 1, "amin": 1,
@@ -74,7 +78,7 @@ def tried_on(call: Traced, settings: Mapping[str, Any]) -> Iterator[Tried]:
         yield f"{name}() has batch_first={own}; with {not own} it agrees", _axes_exchanged
     for argument, place, default, values in _VALUES.get(name, ()):
         own = call.argument(argument, place, default)
-        known = [settings[argument]] if argument in settings else []
+        known = [_single(settings[argument])] if argument in settings else []
         for value in dict.fromkeys([*known, *values]):
             if value != _single(own):
                 setting = ", R's own setting," if known and value == known[0] else ""
@@ -161,7 +165,11 @@ def _structure(call: Traced) -> Iterator[Tried]:
     ):
         for other in ("relu", "gelu", "tanh", "elu", "silu", "leaky_relu", "sigmoid"):
             yield f"{other}() left out after {name}()", then(lambda out, *_, f=_ACTIVATIONS[other]: f(out))
-    if name in _ACTIVATIONS:
+        yield f"softmax() left out after {name}()", then(lambda out, *_: out.softmax(-1))
+        yield f"log_softmax() left out after {name}()", then(lambda out, *_: out.log_softmax(-1))
+    if name == "detach":
+        yield "detach(), which cuts the gradient", _in_place_of(lambda x: x)
+    if name in _ACTIVATIONS or name in _SHAPED:
         yield f"{name}() that R's module has not", _in_place_of(lambda x: x)
 
 
@@ -176,6 +184,12 @@ def _scaled(call: Traced) -> Iterator[Tried]:
 
 
 def _sums(call: Traced) -> Iterator[Tried]:
+    small = [one for one in call.args[:2] if isinstance(one, float) and 0 <= one <= 0.1]
+    for eps in _EPS if small else ():
+        if eps != small[0]:
+            yield f"an eps of {small[0]:g}; with {eps:g} it agrees", then(
+                lambda out, *_, e=eps, s=small[0]: out + (e - s)
+            )
     both = [one for one in call.args[:2] if isinstance(one, Tensor)]
     if len(both) == 2:
         yield "a sum whose second part R's module has not (a residual?)", _in_place_of(lambda x: x)

@@ -1,13 +1,15 @@
 """What explains a first divergence: what it was computed from, and which change of the port mends it, by trying."""
 
+import math
 import re
 
 from torch import Tensor
 
 from pygpt.parity.compare import Comparison, Line
 from pygpt.parity.explanation import Explanation
-from pygpt.parity.modules.lines import Sides
+from pygpt.parity.modules.lines import Sides, recorded
 from pygpt.parity.modules.replay import Replay, Setting
+from pygpt.parity.modules.statistics import of_running
 from pygpt.parity.modules.trying import Mended, layer_of, mend
 
 _MOST_FAULTS = 3
@@ -22,7 +24,7 @@ def explained(sides: Sides, setting: Setting, comparison: Comparison, done: Repl
     inputs = _inputs(sides, first, comparison)
     if first.name.startswith(("parameters", "init.")):
         rest = _computed(comparison)
-        cause = _of_weights(sides, first)
+        cause = _of_weights(sides, first, comparison)
         if rest.first_divergence is not None and (mended := mend(sides, setting, rest)):
             cause += f". Beside it {rest.first_divergence.name} parts: {mended.cause}"
         return Explanation(first.name, inputs, cause)
@@ -32,7 +34,22 @@ def explained(sides: Sides, setting: Setting, comparison: Comparison, done: Repl
         if left is not None:
             told += f". What is left then: {left.name} parts ({_usual(sides, left)})"
         return Explanation(first.name, inputs, told, _TRIED)
+    by_arithmetic = _of_statistics(sides, done, first.name)
+    if by_arithmetic:
+        return Explanation(first.name, inputs, by_arithmetic, "by arithmetic, in every element")
     return Explanation(first.name, inputs, _usual(sides, first))
+
+
+def _of_statistics(sides: Sides, done: Replay, line: str) -> str | None:
+    name = _parameter(sides, line)
+    r = dict(recorded(sides.recording)).get(line)
+    if not line.startswith("step1") or ".running_" not in line or r is None or line not in done.quantities:
+        return None
+    sizes = [t for t in done.quantities.values() if t.dim() > 1]
+    numbers = {t.numel() // t.shape[1] for t in sizes} | {t.shape[0] for t in sizes} | {
+        one.value.shape[0] for one in sides.recording.inputs if isinstance(one.value, Tensor) and one.value.dim()
+    }
+    return of_running(name, sides.recording.init[name], r, done.quantities[line], {n for n in numbers if n > 1})
 
 
 def _mended(sides: Sides, setting: Setting, comparison: Comparison) -> tuple[list[str], Line | None]:
@@ -87,7 +104,7 @@ def _parameter(sides: Sides, name: str) -> str:
     return max((n for n in sides.recording.init if name.endswith("." + n)), key=len, default="")
 
 
-def _of_weights(sides: Sides, first: Line) -> str:
+def _of_weights(sides: Sides, first: Line, comparison: Comparison) -> str:
     """Why the parameters are others, or begin otherwise."""
     carried, recording = sides.matched.carried, sides.recording
     if first.name == "parameters" or first.problem:
@@ -100,6 +117,7 @@ def _of_weights(sides: Sides, first: Line) -> str:
         if carried.extra:
             told.append(f"the port has {', '.join(carried.extra[:4])}, which R's module has not")
         return "; ".join(told) or "parameters that are trained on one side alone (requires_grad)"
+    apart = [line for line in comparison.lines if line.name.startswith("init.") and not line.agrees and not line.problem]
     name = first.name.removeprefix("init.")
     own, r = sides.matched.to_r(sides.first)[name].double(), recording.init[name].double()
     kind = recording.layers.get(name.rpartition(".")[0], ("", {}))
@@ -115,12 +133,23 @@ def _of_weights(sides: Sides, first: Line) -> str:
     factor = float((own * r).sum() / (r * r).sum().clamp_min(1e-300))
     if bool(r.any()) and abs(factor - 1) > 1e-3 and bool(((own - factor * r).abs() <= 1e-5 * own.abs()).all()):
         return f"the same draws in other bounds: the port's are {factor:.6g} times R's"
-    if r.numel() > 1 and abs(_std(own) - _std(r)) < 0.25 * _std(r):
+    if all(_drawn_alike(sides, line.name.removeprefix("init.")) for line in apart):
         return "drawn alike, other numbers: another seed, or submodules that are built in another order than in R"
     return (
         f"another initial distribution: R's has mean {float(r.mean()):.3g} and standard deviation {_std(r):.3g}, "
         f"the port's {float(own.mean()):.3g} and {_std(own):.3g}"
     )
+
+
+def _drawn_alike(sides: Sides, name: str) -> bool:
+    """Whether two draws can be of one distribution: by their spread, which of few numbers is known roughly."""
+    own, r = sides.matched.to_r(sides.first)[name].double(), sides.recording.init[name].double()
+    n = r.numel()
+    return n < 3 or abs(_log(_std(own)) - _log(_std(r))) < max(0.1, 4 / (2 * n) ** 0.5)
+
+
+def _log(value: float) -> float:
+    return math.log(max(value, 1e-30))
 
 
 def _std(tensor: Tensor) -> float:

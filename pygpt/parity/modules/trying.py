@@ -122,6 +122,7 @@ def _changes(sides: Sides, setting: Setting, first: Line, stage: Stage) -> Itera
         if first.name.startswith(("train_loss1", "step1", "losses")):
             shares = [float(s["p"]) for kind, s in sides.recording.layers.values() if "dropout" in kind and "p" in s]
             yield from (Change(cause, _with_calls(way)) for cause, way in dropouts.moved(calls, shares))
+        yield from _on_calls([call for call in near if call.function not in ("batch_norm", "dropout")], sides, setting)
         return
     yield from (change for change in weights if change.cause.startswith("the gates"))
     yield from _on_calls(near, sides, setting)

@@ -84,14 +84,14 @@ def matchings(
         assigned[name] = _said(name, [replace(p, name=aliases.get(p.name, p.name)) for p in pieces], own, axes[name])
         how[name] = "weight_map"
     for name, other in paired([n for n in r if n not in assigned], [n for n in own if n not in _used(assigned)]).items():
-        pieces_alike = placed([Piece(other)], own, axes[name]) if alike(r[name].shape, own[other]) else ()
+        pieces_alike = _fitting([Piece(other)], own, axes[name]) if alike(r[name].shape, own[other]) else ()
         if pieces_alike:
             assigned[name], how[name] = pieces_alike, "name"
     rest_r = {name: r[name] for name in _in_order(recording, r) if name not in assigned}
     rest_own = {name: state[name] for name in own if name not in _used(assigned)}
     made = []
     for way, by in ways(rest_r, rest_own) if rest_r and rest_own else [({}, {})]:
-        fitting = {name: placed([read(one) for one in pieces], own, axes[name]) for name, pieces in way.items()}
+        fitting = {name: _fitting([read(one) for one in pieces], own, axes[name]) for name, pieces in way.items()}
         all_ = assigned | {name: pieces for name, pieces in fitting.items() if pieces}
         used = _used(all_)
         carried = Carried(
@@ -108,9 +108,17 @@ def _counts(name: str) -> bool:
     return name.endswith("num_batches_tracked")
 
 
+def _fitting(pieces: Sequence[Piece], own: Mapping[str, Shape], axes: Axes) -> tuple[Piece, ...]:
+    """The pieces with their places and the order of their axes: R's where nothing says it and it can be read so."""
+    return tuple(
+        piece if piece.order else replace(piece, order=next(axes.orders(piece, shape_of(piece, own))))
+        for piece in placed(pieces, own, axes)
+    )
+
+
 def _said(name: str, pieces: Sequence[Piece], own: Mapping[str, Shape], axes: Axes) -> tuple[Piece, ...]:
     absent = [p.name for p in pieces if p.name not in own]
-    fitting = () if absent else placed(pieces, own, axes)
+    fitting = () if absent else _fitting(pieces, own, axes)
     if fitting:
         return fitting
     why = (

@@ -55,9 +55,7 @@ class Matched:
         return both | {a: b for a, b in paired(names, own).items() if a in rest and b in free}
 
 
-def matchings(
-    recording: ModuleRecording, module: nn.Module, weight_map: Mapping[str, Sequence[str]]
-) -> list[Matched]:
+def matchings(recording: ModuleRecording, module: nn.Module, weight_map: Mapping[str, Sequence[str]]) -> list[Matched]:
     """What the counterparts may be, the likeliest first; several only where names do not tell.
 
     Args:
@@ -83,7 +81,9 @@ def matchings(
         pieces = [Piece(one) if one in own_state else read(one) for one in spelt]
         assigned[name] = _said(name, [replace(p, name=aliases.get(p.name, p.name)) for p in pieces], own, axes[name])
         how[name] = "weight_map"
-    for name, other in paired([n for n in r if n not in assigned], [n for n in own if n not in _used(assigned)]).items():
+    for name, other in paired(
+        [n for n in r if n not in assigned], [n for n in own if n not in _used(assigned)]
+    ).items():
         pieces_alike = _fitting([Piece(other)], own, axes[name]) if alike(r[name].shape, own[other]) else ()
         if pieces_alike:
             assigned[name], how[name] = pieces_alike, "name"
@@ -133,7 +133,7 @@ def _said(name: str, pieces: Sequence[Piece], own: Mapping[str, Shape], axes: Ax
 
 
 def axes_of(shape: Shape) -> Axes:
-    """R's axes of any tensor: `o` is the first, which counts outputs; then `d`, or `a b c …` where there are several."""
+    """R's axes of any tensor: `o` is the first, which counts outputs; then `d`, or `a b c …` where several follow."""
     rest = "d" if len(shape) == 2 else "abcefg"[: max(0, len(shape) - 1)]
     return Axes("o", rest, dict(zip("o" + rest, shape or (1,), strict=True)))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from pygpt.parity.compare import Comparison, Line
-from pygpt.parity.modules import changes, dropouts, operands, optimizing
+from pygpt.parity.modules import boundaries, changes, dropouts, operands, optimizing
 from pygpt.parity.modules.calls import Calls, Instead, Key, Traced, changed, listed
 from pygpt.parity.modules.lines import Sides, compared, judged
 from pygpt.parity.modules.matching import Matched
@@ -134,6 +134,9 @@ def _changes(sides: Sides, setting: Setting, first: Line, stage: Stage) -> Itera
     yield from (change for change in weights if change.cause.startswith("the gates"))
     yield from _on_calls(near, sides, setting)
     yield from (change for change in weights if not change.cause.startswith("the gates"))
+    if stage == "forward":
+        for cause, around in boundaries.tried(first.name, own, first.shape, near):
+            yield Change(cause, _with_around(around))
     yield from (Change(cause, _with_calls(way)) for cause, way in operands.tried(near))
 
 
@@ -174,7 +177,11 @@ def _placed(layer: str, line: str, cause: str) -> str:
 
 
 def _with_calls(instead: dict[Key, Instead]) -> Callable[[Setting], Setting]:
-    return lambda setting: replace(setting, around=_also(setting.around, lambda module: changed(instead, module)))
+    return _with_around(lambda module: changed(instead, module))
+
+
+def _with_around(around: Around) -> Callable[[Setting], Setting]:
+    return lambda setting: replace(setting, around=_also(setting.around, around))
 
 
 def _with_matched(matched: Matched) -> Callable[[Setting], Setting]:

@@ -23,7 +23,7 @@ FLOORS = (
     ("layouts",),
     ("parity", "progress"),
     ("api",),
-    ("validation", "grading"),
+    ("validation", "grading", "module_grading"),
     ("classroom",),
     ("commands",),
     ("__main__",),

@@ -44,10 +44,10 @@ def check_module(
         module = port.built(recording.args, recording.build_seed)
     first = {name: t.detach().clone() for name, t in module.state_dict().items() if isinstance(t, Tensor)}
     settings = [
-        Setting(port, matched, loss_of(recording, port), engine, _layers(recording, matched, module), recording.init)
+        Setting(port, matched, loss_of(recording, port), engine, layers_of(recording, matched, module), recording.init)
         for matched in matchings(recording, module, weight_map or {})
     ]
-    setting = _best(recording, settings)
+    setting = likeliest(recording, settings)
     done = replayed(recording, setting)
     limits = measured(recording, setting, done.quantities)
     sides = Sides(recording, setting.matched, module, first, limits)
@@ -98,12 +98,12 @@ def _remarks(sides: Sides, setting: Setting, comparison: Comparison) -> list[str
     return remarks
 
 
-def _layers(recording: ModuleRecording, matched: Matched, module: nn.Module) -> dict[str, str]:
+def layers_of(recording: ModuleRecording, matched: Matched, module: nn.Module) -> dict[str, str]:
     names = list(dict.fromkeys(call.layer for call in recording.calls))
     return matched.layers(names, [name for name, _ in module.named_modules() if name])
 
 
-def _best(recording: ModuleRecording, settings: Sequence[Setting]) -> Setting:
+def likeliest(recording: ModuleRecording, settings: Sequence[Setting]) -> Setting:
     """Of several ways in which the weights fit, the one whose output is nearest to R's."""
     if len(settings) == 1:
         return settings[0]

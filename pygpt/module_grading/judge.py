@@ -1,0 +1,237 @@
+"""A port held against a recording, from the whole to its parts: every check with its equal shares.
+
+What R gave is never sent to the submission. A part is asked about with the input that R's had, in the order of R's
+calls: by then the port has answered for all that this input tells of.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pygpt.determinism import reproducible
+from pygpt.errors import PygptError
+from pygpt.grading.check import Outcome, Verdict
+from pygpt.isolation.session import AnswerError, Session
+from pygpt.module_grading.proxy import Proxy, port_of
+from pygpt.module_grading.settings import differing
+from pygpt.output.messages import Message, say
+from pygpt.parity.compare import Comparison, Limit, Line
+from pygpt.parity.modules.check import layers_of, likeliest
+from pygpt.parity.modules.lines import Sides, compared, line_of
+from pygpt.parity.modules.losses import loss_of
+from pygpt.parity.modules.matching import Matched, matchings
+from pygpt.parity.modules.port import Port
+from pygpt.parity.modules.recording import Call, Input, ModuleRecording, read_module_recording
+from pygpt.parity.modules.replay import Replay, Setting, replay
+from pygpt.parity.modules.rounding import measured
+
+# The most that a right port's rounding does to what is no weight after steps, as a share of the largest number. What a
+# port does when it is shaken is its own word: it may ask for less, never for more.
+_MOST_OFF = 1e-3
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What came of one port."""
+
+    results: Mapping[str, Sequence[tuple[Message, Verdict]]]
+    """Of each check its items, by the names that reports give them."""
+    ladder: Comparison | None
+
+
+@cache
+def recording_of(path: Path) -> ModuleRecording:
+    """A recording that ports can be graded by.
+
+    Raises:
+        PygptError: it cannot be read, or its loss is none that is known here.
+    """
+    recording = read_module_recording(path)
+    loss_of(recording, Port(path, dict))  # which no port defines for us
+    return recording
+
+
+def examine(session: Session, recording: ModuleRecording) -> Examined:
+    """Ask the port whose session this is all that the recording tells."""
+    results: dict[str, list[tuple[Message, Verdict]]] = {}
+    right = "build" in session.parts
+    results["loads.build"] = [(say("{part}", part="build"), Verdict.of(right, *_defined(right)))]
+    comparison: Comparison | None = None
+    built = _built(session, recording) if right else AnswerError(say("{part} is not defined", part="build"))
+    if isinstance(built, AnswerError):
+        verdict = Verdict(Outcome.NO_ANSWER, say("a module"), built.message)
+        results["builds.module"] = [(say("{part}", part="build"), verdict)]
+        return Examined(results, None)
+    setting, module = built
+    results["builds.module"] = [(say("{part}", part="build"), Verdict.of(True, say("a module"), say("a module")))]
+    results["builds.weights"] = list(_weights(recording, setting.matched, module))
+    done, comparison = _nearest(session, recording, setting, module)
+    lines = {line.name: line for line in comparison.lines}
+    whole = _lines(comparison, "output")
+    results["forward.output"] = _judged(recording, whole, done, setting, "output")
+    fine = all(verdict.passed for _, verdict in results["forward.output"])
+    results["forward.parts"] = _parts(session, recording, setting, module, fine, lines)
+    results["gradients.weights"] = _judged(recording, _lines(comparison, "grad."), done, setting, "grad.")
+    first = [line for line in comparison.lines if line.name.startswith(("step1.", "train_loss1"))]
+    last = [line for line in comparison.lines if line.name.startswith(("step", "losses")) and line not in first]
+    results["training.first"] = _judged(recording, first, done, setting, "step1.")
+    results["training.last"] = _judged(recording, last, done, setting, "losses")
+    return Examined({check: items for check, items in results.items() if items}, comparison)
+
+
+def _defined(right: bool) -> tuple[Message, Message]:
+    there = say("{part} is defined", part="build")
+    return there, there if right else say("{part} is not defined", part="build")
+
+
+def _built(session: Session, recording: ModuleRecording) -> tuple[Setting, Proxy] | AnswerError:
+    port = port_of(session, recording)
+    spelt = {name: list(own) for name, own in session.weight_map.items()}
+    try:
+        with reproducible():
+            torch.manual_seed(recording.build_seed)
+            module = port.build(**recording.args)
+        ways = matchings(recording, module, spelt)
+        loss = loss_of(recording, port)
+        settings = [
+            Setting(port, way, loss, "r", layers_of(recording, way, module), recording.init) for way in ways
+        ]
+        return likeliest(recording, settings), module
+    except AnswerError as failed:
+        return failed
+    except PygptError as failed:  # what its weight_map says
+        return AnswerError(say(failed.template, **failed.values))
+
+
+def _nearest(
+    session: Session, recording: ModuleRecording, setting: Setting, module: Proxy
+) -> tuple[Replay, Comparison]:
+    """With R's row of a padded embedding left alone, or PyTorch's: a port may have mended R's slip, or not."""
+    tried = []
+    for after in (True, False) if any("padding_idx" in told for _, told in module.layers.values()) else (True,):
+        one = replace(setting, port=port_of(session, recording, after))
+        done = replay(recording, one)
+        limits = measured(recording, one, done.quantities)
+        first = {name: tensor.detach() for name, tensor in module.state_dict().items()}
+        sides = Sides(recording, setting.matched, module, first, _bounded(limits, recording))
+        comparison = compared(sides, done)
+        tried.append((done, replace(comparison, lines=tuple(x for x in comparison.lines if not _is_start(x)))))
+        if tried[-1][1].agrees:
+            break
+    return max(tried, key=lambda pair: sum(line.agrees for line in pair[1].lines))
+
+
+def _is_start(line: Line) -> bool:
+    """First weights are R's where the port draws them in R's order: nothing that is asked for."""
+    return line.name.startswith("init.")
+
+
+def _bounded(limits: Mapping[str, Limit], recording: ModuleRecording) -> dict[str, Limit]:
+    largest = {name: float(t.double().abs().max()) for name, t in recording.tensors.items() if t.numel()}
+    return {
+        name: limit if name.startswith("step") else replace(
+            limit, absolute=min(limit.absolute, _MOST_OFF * max(largest.get(name, 1.0), 1e-6))
+        )
+        for name, limit in limits.items()
+    }  # fmt: skip
+
+
+def _weights(recording: ModuleRecording, matched: Matched, module: Proxy) -> Iterator[tuple[Message, Verdict]]:
+    """Every weight of R's has its counterpart, and the port has no more than these."""
+    for name, tensor in recording.init.items():
+        if name in recording.tied or (tensor.numel() == 1 and not tensor.is_floating_point()):
+            continue  # batch norm's counter changes nothing
+        own = matched.own_names(name)
+        shape = say("{shape}", shape=str(tuple(tensor.shape)))
+        yield say("{name}", name=name), Verdict.of(bool(own), shape, say("{names}", names=", ".join(own)) if own else
+                                                   say("no parameter of this shape was recognized"))  # fmt: skip
+    trained = sum(p.numel() for p in module.parameters() if p.requires_grad)
+    wanted = sum(recording.init[name].numel() for name in recording.parameters)
+    yield say("trained numbers"), Verdict.of(trained == wanted, say("{n:,}", n=wanted), say("{n:,}", n=trained))
+
+
+def _lines(comparison: Comparison, start: str) -> list[Line]:
+    return [line for line in comparison.lines if line.name.startswith(start)]
+
+
+def _judged(
+    recording: ModuleRecording, lines: Sequence[Line], done: Replay, setting: Setting, start: str
+) -> list[tuple[Message, Verdict]]:
+    """One item a quantity; where the port stopped before any, one that says why."""
+    if not lines and done.error is not None and any(True for _ in _recorded(recording, start)):
+        return [(say("{name}", name=start.rstrip(".")), Verdict(Outcome.NO_ANSWER, say("an answer"), _why(done)))]
+    return [(say("{name}", name=line.name), _verdict(line, done)) for line in lines]
+
+
+def _recorded(recording: ModuleRecording, start: str) -> Iterator[str]:
+    return (name for name in recording.tensors if name.startswith(start))
+
+
+def _verdict(line: Line, done: Replay) -> Verdict:
+    if line.problem:
+        told = _why(done) if done.error is not None else say("{words}", words=line.problem)
+        return Verdict(Outcome.NO_ANSWER, say("shape {shape}", shape=str(line.shape)), told)
+    place = say("{value} at {place}", value=_value(line.expected), place=str(list(line.where)))
+    own = say("{value}, {off} off; {limit} is allowed", value=_value(line.actual), off=_value(line.absolute),
+              limit=_value(line.limit.absolute))  # fmt: skip
+    return Verdict.of(line.agrees, place, own)
+
+
+def _value(x: float) -> Message:
+    return say("{x:.6g}", x=x)
+
+
+def _why(done: Replay) -> Message:
+    return done.error.message if isinstance(done.error, AnswerError) else say("{words}", words=str(done.error))
+
+
+def _parts(
+    session: Session, recording: ModuleRecording, setting: Setting, module: Proxy, fine: bool, lines: Mapping[str, Line]
+) -> list[tuple[Message, Verdict]]:
+    """Each of R's submodules with the input that R's had. Where the whole is R's, so are they, however it is cut."""
+    items = []
+    for call in recording.calls:
+        expected = say("what R's {kind} gives", kind=call.kind)
+        if fine:
+            verdict = Verdict.of(True, expected, say("the whole is R's"))
+        elif call.layer not in setting.layers:
+            verdict = Verdict.of(False, expected, say("no submodule was recognized as it"))
+        else:
+            verdict = _part(recording, setting, module, call, expected)
+        items.append((say("{name}", name=call.name), verdict))
+    return items
+
+
+def _part(
+    recording: ModuleRecording, setting: Setting, module: Proxy, call: Call, expected: Message
+) -> Verdict:
+    own = setting.layers[call.layer]
+    inputs = [Input(name, recording.tensors[tensor], call.ids and place == 1) for place, name, tensor in call.inputs]
+    wanted = [recording.tensors[name] for name in call.outputs]
+    if not wanted:
+        return Verdict.of(True, expected, say("it gives no tensor"))
+    other = differing(recording.layers.get(call.layer), module.layers.get(own))
+    try:
+        gave = module.part(own, inputs, sum(t.numel() for t in wanted))
+    except AnswerError as failed:
+        return Verdict(Outcome.NO_ANSWER, expected, other or failed.message)
+    lines = [_line(name, r, x) for name, r, x in zip(call.outputs, wanted, gave, strict=False)]
+    off = next((line for line in lines if line is None or not line.agrees), None)
+    if len(gave) >= len(wanted) and all(line is not None and line.agrees for line in lines):
+        return Verdict.of(True, expected, say("the same"))
+    if off is None:
+        return Verdict.of(False, expected, other or say("it has another shape, or gives less"))
+    told = say("{value} at {place}, R's is {r}", value=_value(off.actual), place=str(list(off.where)),
+               r=_value(off.expected))  # fmt: skip
+    return Verdict.of(False, expected, other or told)
+
+
+def _line(name: str, r: Tensor, own: Tensor) -> Line | None:
+    if r.numel() != own.numel():
+        return None
+    limit = Limit(1e-6, 1e-5, 1e-5)
+    return line_of(name, r, own, limit)

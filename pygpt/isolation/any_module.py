@@ -52,6 +52,9 @@ class AnyModule:
         """Call it, or one of its submodules. Told: the shape of each tensor that can then be fetched."""
         module = self.module if not request["part"] else self.module.get_submodule(request["part"])
         self._load(tensors)
+        for name, settings in request["set"].items():
+            for key, value in settings.items():
+                setattr(self.module.get_submodule(name), key, value)
         self.module.train(request["train"])
         if request["seed"] is not None:
             self.torch.manual_seed(request["seed"])
@@ -163,7 +166,9 @@ def _call(module: Any, said: list[_Told], values: list[Any]) -> Any:
 
 def _is_plain(value: Any) -> bool:
     parts = value if isinstance(value, list | tuple) else [value]
-    return len(parts) < 8 and all(isinstance(x, int | float | None) or (isinstance(x, str) and len(x) < 20) for x in parts)
+    return len(parts) < 8 and all(
+        isinstance(x, int | float | None) or (isinstance(x, str) and len(x) < 20) for x in parts
+    )
 
 
 def flat(value: Any) -> list[Any]:

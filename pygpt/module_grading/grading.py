@@ -37,7 +37,7 @@ _TEXTS: dict[str, _Texts] = {
     "builds.weights": (
         say("every weight has its counterpart"),
         say("R's names are matched by name (R's block.1 is block.0), by weight_map, by value, by shape."),
-        say("Give the layers R's names, or define weight_map = {R's name: yours}."),
+        say("Give the layers R's names, or define weight_map = {{R's name: yours}}."),
     ),
     "forward.parts": (
         say("every submodule computes what R's does"),

@@ -16,8 +16,8 @@ from pygpt.determinism import reproducible
 from pygpt.errors import PygptError
 from pygpt.grading.check import Outcome, Verdict
 from pygpt.isolation.session import AnswerError, Session
-from pygpt.module_grading.proxy import Proxy, port_of
-from pygpt.module_grading.settings import differing
+from pygpt.module_grading.proxy import Otherwise, Proxy, port_of
+from pygpt.module_grading.settings import Settings, differing, told
 from pygpt.output.messages import Message, say
 from pygpt.parity.compare import Comparison, Limit, Line
 from pygpt.parity.modules.check import layers_of, likeliest
@@ -69,17 +69,16 @@ def examine(session: Session, recording: ModuleRecording) -> Examined:
     setting, module = built
     results["builds.module"] = [(say("{part}", part="build"), Verdict.of(True, say("a module"), say("a module")))]
     results["builds.weights"] = list(_weights(recording, setting.matched, module))
-    done, comparison = _nearest(session, recording, setting, module)
-    lines = {line.name: line for line in comparison.lines}
-    whole = _lines(comparison, "output")
-    results["forward.output"] = _judged(recording, whole, done, setting, "output")
+    others = _others(recording, setting, module)
+    done, comparison, mended = _nearest(session, recording, setting, module, others)
+    results["forward.output"] = _judged(recording, _lines(comparison, "output"), done, "output")
     fine = all(verdict.passed for _, verdict in results["forward.output"])
-    results["forward.parts"] = _parts(session, recording, setting, module, fine, lines)
-    results["gradients.weights"] = _judged(recording, _lines(comparison, "grad."), done, setting, "grad.")
-    first = [line for line in comparison.lines if line.name.startswith(("step1.", "train_loss1"))]
-    last = [line for line in comparison.lines if line.name.startswith(("step", "losses")) and line not in first]
-    results["training.first"] = _judged(recording, first, done, setting, "step1.")
-    results["training.last"] = _judged(recording, last, done, setting, "losses")
+    results["forward.parts"] = _parts(recording, setting, module, fine, others if mended or not fine else {})
+    results["gradients.weights"] = _judged(recording, _lines(comparison, "grad."), done, "grad.")
+    first = _lines(comparison, "step1.", "train_loss1")
+    last = [line for line in _lines(comparison, "step", "losses") if line not in first]
+    results["training.first"] = _judged(recording, first, done, "step1.")
+    results["training.last"] = _judged(recording, last, done, "losses")
     return Examined({check: items for check, items in results.items() if items}, comparison)
 
 
@@ -97,9 +96,7 @@ def _built(session: Session, recording: ModuleRecording) -> tuple[Setting, Proxy
             module = port.build(**recording.args)
         ways = matchings(recording, module, spelt)
         loss = loss_of(recording, port)
-        settings = [
-            Setting(port, way, loss, "r", layers_of(recording, way, module), recording.init) for way in ways
-        ]
+        settings = [Setting(port, way, loss, "r", layers_of(recording, way, module), recording.init) for way in ways]
         return likeliest(recording, settings), module
     except AnswerError as failed:
         return failed
@@ -107,22 +104,39 @@ def _built(session: Session, recording: ModuleRecording) -> tuple[Setting, Proxy
         return AnswerError(say(failed.template, **failed.values))
 
 
+def _others(recording: ModuleRecording, setting: Setting, module: Proxy) -> dict[str, Settings]:
+    """R's settings that the port's submodules have otherwise, by R's names."""
+    others = {
+        name: differing(recording.layers[name][1], module.layers[own][1])
+        for name, own in setting.layers.items()
+        if name in recording.layers and own in module.layers
+    }
+    return {name: settings for name, settings in others.items() if settings}
+
+
 def _nearest(
-    session: Session, recording: ModuleRecording, setting: Setting, module: Proxy
-) -> tuple[Replay, Comparison]:
-    """With R's row of a padded embedding left alone, or PyTorch's: a port may have mended R's slip, or not."""
+    session: Session, recording: ModuleRecording, setting: Setting, module: Proxy, others: Mapping[str, Settings]
+) -> tuple[Replay, Comparison, bool]:
+    """What comes nearest to R's, and whether submodules were given R's settings for it: that is paid where they are.
+
+    Of embeddings that are padded, R's row has no gradient, or PyTorch's: a port may have mended R's slip, or not.
+    """
+    padded = any(own.get("padding_idx") is not None for _, own in module.layers.values())
+    mended = {setting.layers[name]: settings for name, settings in others.items()}
+    ways = [Otherwise(after, settings) for settings in ({}, mended) for after in (True, False)
+            if (after or padded) and (settings or settings is not mended)]  # fmt: skip
     tried = []
-    for after in (True, False) if any("padding_idx" in told for _, told in module.layers.values()) else (True,):
-        one = replace(setting, port=port_of(session, recording, after))
+    for way in ways:
+        one = replace(setting, port=port_of(session, recording, way))
         done = replay(recording, one)
         limits = measured(recording, one, done.quantities)
         first = {name: tensor.detach() for name, tensor in module.state_dict().items()}
-        sides = Sides(recording, setting.matched, module, first, _bounded(limits, recording))
-        comparison = compared(sides, done)
-        tried.append((done, replace(comparison, lines=tuple(x for x in comparison.lines if not _is_start(x)))))
-        if tried[-1][1].agrees:
+        comparison = compared(Sides(recording, setting.matched, module, first, _bounded(limits, recording)), done)
+        comparison = replace(comparison, lines=tuple(line for line in comparison.lines if not _is_start(line)))
+        tried.append((done, comparison, bool(way.settings)))
+        if comparison.agrees:
             break
-    return max(tried, key=lambda pair: sum(line.agrees for line in pair[1].lines))
+    return max(tried, key=lambda one: sum(line.agrees for line in one[1].lines))
 
 
 def _is_start(line: Line) -> bool:
@@ -154,12 +168,12 @@ def _weights(recording: ModuleRecording, matched: Matched, module: Proxy) -> Ite
     yield say("trained numbers"), Verdict.of(trained == wanted, say("{n:,}", n=wanted), say("{n:,}", n=trained))
 
 
-def _lines(comparison: Comparison, start: str) -> list[Line]:
-    return [line for line in comparison.lines if line.name.startswith(start)]
+def _lines(comparison: Comparison, *starts: str) -> list[Line]:
+    return [line for line in comparison.lines if line.name.startswith(starts)]
 
 
 def _judged(
-    recording: ModuleRecording, lines: Sequence[Line], done: Replay, setting: Setting, start: str
+    recording: ModuleRecording, lines: Sequence[Line], done: Replay, start: str
 ) -> list[tuple[Message, Verdict]]:
     """One item a quantity; where the port stopped before any, one that says why."""
     if not lines and done.error is not None and any(True for _ in _recorded(recording, start)):
@@ -173,8 +187,9 @@ def _recorded(recording: ModuleRecording, start: str) -> Iterator[str]:
 
 def _verdict(line: Line, done: Replay) -> Verdict:
     if line.problem:
-        told = _why(done) if done.error is not None else say("{words}", words=line.problem)
-        return Verdict(Outcome.NO_ANSWER, say("shape {shape}", shape=str(line.shape)), told)
+        came = line.name in done.quantities or done.error is None
+        why = say("{words}", words=line.problem) if came else _why(done)
+        return Verdict(Outcome.NO_ANSWER, say("shape {shape}", shape=str(line.shape)), why)
     place = say("{value} at {place}", value=_value(line.expected), place=str(list(line.where)))
     own = say("{value}, {off} off; {limit} is allowed", value=_value(line.actual), off=_value(line.absolute),
               limit=_value(line.limit.absolute))  # fmt: skip
@@ -190,44 +205,43 @@ def _why(done: Replay) -> Message:
 
 
 def _parts(
-    session: Session, recording: ModuleRecording, setting: Setting, module: Proxy, fine: bool, lines: Mapping[str, Line]
+    recording: ModuleRecording, setting: Setting, module: Proxy, fine: bool, others: Mapping[str, Settings]
 ) -> list[tuple[Message, Verdict]]:
     """Each of R's submodules with the input that R's had. Where the whole is R's, so are they, however it is cut."""
     items = []
     for call in recording.calls:
         expected = say("what R's {kind} gives", kind=call.kind)
-        if fine:
+        if call.layer in others:
+            own = module.layers[setting.layers[call.layer]][1]
+            verdict = Verdict.of(False, expected, told(others[call.layer], own))
+        elif fine:
             verdict = Verdict.of(True, expected, say("the whole is R's"))
         elif call.layer not in setting.layers:
             verdict = Verdict.of(False, expected, say("no submodule was recognized as it"))
         else:
-            verdict = _part(recording, setting, module, call, expected)
+            verdict = _part(recording, setting.layers[call.layer], module, call, expected)
         items.append((say("{name}", name=call.name), verdict))
     return items
 
 
-def _part(
-    recording: ModuleRecording, setting: Setting, module: Proxy, call: Call, expected: Message
-) -> Verdict:
-    own = setting.layers[call.layer]
+def _part(recording: ModuleRecording, own: str, module: Proxy, call: Call, expected: Message) -> Verdict:
     inputs = [Input(name, recording.tensors[tensor], call.ids and place == 1) for place, name, tensor in call.inputs]
     wanted = [recording.tensors[name] for name in call.outputs]
     if not wanted:
         return Verdict.of(True, expected, say("it gives no tensor"))
-    other = differing(recording.layers.get(call.layer), module.layers.get(own))
     try:
         gave = module.part(own, inputs, sum(t.numel() for t in wanted))
     except AnswerError as failed:
-        return Verdict(Outcome.NO_ANSWER, expected, other or failed.message)
+        return Verdict(Outcome.NO_ANSWER, expected, failed.message)
     lines = [_line(name, r, x) for name, r, x in zip(call.outputs, wanted, gave, strict=False)]
     off = next((line for line in lines if line is None or not line.agrees), None)
     if len(gave) >= len(wanted) and all(line is not None and line.agrees for line in lines):
         return Verdict.of(True, expected, say("the same"))
     if off is None:
-        return Verdict.of(False, expected, other or say("it has another shape, or gives less"))
-    told = say("{value} at {place}, R's is {r}", value=_value(off.actual), place=str(list(off.where)),
-               r=_value(off.expected))  # fmt: skip
-    return Verdict.of(False, expected, other or told)
+        return Verdict.of(False, expected, say("it has another shape, or gives less"))
+    words = say("{value} at {place}, R's is {r}", value=_value(off.actual), place=str(list(off.where)),
+                r=_value(off.expected))  # fmt: skip
+    return Verdict.of(False, expected, words)
 
 
 def _line(name: str, r: Tensor, own: Tensor) -> Line | None:

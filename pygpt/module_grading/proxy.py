@@ -6,6 +6,7 @@ So all that holds a port against a recording (`parity/modules`) works on a modul
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,26 +33,34 @@ _AT_ONCE = 1 << 20
 _Shapes = dict[str, tuple[int, ...]]
 
 
-def port_of(session: Session, recording: ModuleRecording, after: bool = True) -> Port:
-    """The submission as a port whose `build` gives a `Proxy`.
+@dataclass(frozen=True)
+class Otherwise:
+    """What is changed in the submission's module before it computes as a whole."""
 
-    Args:
-        after: the row of an embedding that gets no gradient is the one after its padding row, as in R.
-    """
-    return Port(Path(session.submission.name), lambda **args: Proxy(session, recording, args, after))
+    after: bool = True
+    """The row of an embedding that gets no gradient is the one after its padding row, as in R."""
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Of submodules."""
+
+
+def port_of(session: Session, recording: ModuleRecording, otherwise: Otherwise = Otherwise()) -> Port:
+    """The submission as a port whose `build` gives a `Proxy`."""
+    return Port(Path(session.submission.name), lambda **args: Proxy(session, recording, args, otherwise))
 
 
 class Proxy(nn.Module):
     """The tree of the submission's submodules with its weights; `forward` asks the sandbox."""
 
-    def __init__(self, session: Session, recording: ModuleRecording, args: Mapping[str, Any], after: bool) -> None:
+    def __init__(
+        self, session: Session, recording: ModuleRecording, args: Mapping[str, Any], otherwise: Otherwise
+    ) -> None:
         """Have it built there, after the seed that was set here last.
 
         Raises:
             AnswerError: it does not build, or claims what cannot be.
         """
         super().__init__()
-        self._session, self._recording, self._after = session, recording, after
+        self._session, self._recording, self._otherwise = session, recording, otherwise
         self._request = {
             "op": "any_build", "arguments": dict(args), "seed": torch.initial_seed(), "settings": SETTINGS,
         }  # fmt: skip
@@ -115,7 +124,7 @@ class Proxy(nn.Module):
     def gradients_of(self, cotangents: Sequence[Tensor | None]) -> Iterator[Tensor | None]:
         """Of the trained parameters in their order, after `run`."""
         tensors = {f"c.{i}": c for i, c in enumerate(cotangents) if c is not None}
-        request = {"op": "any_gradients", "outputs": [int(n[2:]) for n in tensors], "padding": self._after}
+        request = {"op": "any_gradients", "outputs": [int(n[2:]) for n in tensors], "padding": self._otherwise.after}
         told = _json(self._session.ask(request, tensors, {"told": None})["told"])
         names = {id(p): name for name, p in reversed(list(self.named_parameters()))}
         there = {name: tuple(p.shape) for name, p in self.named_parameters() if isinstance(told, list) and name in told}
@@ -140,7 +149,8 @@ class Proxy(nn.Module):
             arguments.append(named | ({"tensor": f"x.{i}"} if isinstance(value, Tensor) else {"value": value}))
         request = {
             "op": "any_call", "part": part, "arguments": arguments, "train": self.training, "seed": seed,
-            "gradients": gradients, "watch": list(watched), "padding": self._after,
+            "gradients": gradients, "watch": list(watched), "padding": self._otherwise.after,
+            "set": {} if part else self._otherwise.settings,
         }  # fmt: skip
         return _told(self._session.ask(request, tensors, {"told": None}))
 

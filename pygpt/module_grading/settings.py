@@ -1,34 +1,35 @@
-"""What a layer was built with, beside R's."""
+"""What layers were built with, beside R's."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from pygpt.output.messages import Listed, Message, say
 
+Settings = Mapping[str, Any]
 _COUNTS_FROM_1 = ("padding_idx",)
 _OF_THE_WRITER = ("batch_first", "track_running_stats")
 """A right port may have these otherwise."""
 
 
-def differing(
-    r: tuple[str, Mapping[str, Any]] | None, own: tuple[str, Mapping[str, Any]] | None
-) -> Message | None:
-    """In which settings a port's layer is not R's; None where in none, or where one of them is not known.
+def differing(r: Settings, own: Settings) -> dict[str, Any]:
+    """R's values, as Python has them, of the settings that a port's layer has otherwise.
 
     Args:
-        r: class and settings in R, where what is counted is counted from 1.
-        own: those of the port.
+        r: what R's layer was built with; what is counted is counted from 1.
+        own: the same of the port's.
     """
-    if r is None or own is None:
-        return None
-    told = [
-        say("{name} is {own}, in R {r}", name=name, own=str(here), r=str(there))
-        for name, given in own[1].items()
-        if name in r[1] and name not in _OF_THE_WRITER
-        for here, there in [(_plain(given), _plain(_row(name, r[1][name])))]
-        if here != there
-    ]
-    return say("{settings}", settings=Listed(told)) if told else None
+    there = {name: _row(name, value) for name, value in r.items() if name in own and name not in _OF_THE_WRITER}
+    return {name: value for name, value in there.items() if _plain(value) != _plain(own[name])}
+
+
+def told(r: Settings, own: Settings) -> Message:
+    """In a sentence.
+
+    Args:
+        r: what `differing` gave.
+    """
+    lines = [say("{name} is {own}, in R {r}", name=name, own=str(own[name]), r=str(value)) for name, value in r.items()]
+    return say("{settings}", settings=Listed(lines))
 
 
 def _row(name: str, value: Any) -> Any:

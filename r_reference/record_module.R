@@ -204,9 +204,10 @@ record_calls <- function(net, inputs, store) {
     force(list(forward, path, class))
     count <- 0
     function(...) {
+      given <- list(...) # what is computed for the arguments is called before this
       count <<- count + 1
       label <- paste0(path, if (count > 1) paste0("#", count))
-      inputs <- record_call_inputs(forward, list(...), label, store)
+      inputs <- record_call_inputs(forward, given, label, store)
       output <- forward(...)
       flat <- Filter(function(one) inherits(one$leaf, "torch_tensor"), record_flat(output, paste0("act.", label)))
       for (one in flat) store$add(one$name, one$leaf)

@@ -36,7 +36,7 @@ def compared(sides: Sides, done: Replay) -> Comparison:
 
     A port may be cut into other submodules than R's module; as long as it gives the same, that is no fault.
     """
-    lines = list(_built(sides)) + list(_computed(sides, done))
+    lines = list(_built(sides)) + list(computed(sides, done))
     outputs = [line for line in lines if line.name.startswith("output")]
     if outputs and all(line.agrees for line in outputs):
         lines = [line for line in lines if line.agrees or not line.name.startswith(("act.", "in."))]
@@ -54,11 +54,14 @@ def _built(sides: Sides) -> Iterator[Line]:
     expected = {f"init.{n}": t for n, t in recording.init.items() if n in own or n in matched.carried.missing}
     actual = {f"init.{n}": t for n, t in own.items()} | {f"init.{n}": sides.first[n] for n in matched.carried.extra}
     for line in compare(expected, actual, sides.limit).lines if expected or actual else ():
-        if recording.built or line.problem:
+        # a layout of the port's own (pieces, transposed) cannot be drawn as R draws
+        drawn_alike = matched.how.get(line.name.removeprefix("init.")) in ("name", "value")
+        if line.problem or (recording.built and drawn_alike):
             yield line
 
 
-def _computed(sides: Sides, done: Replay) -> Iterator[Line]:
+def computed(sides: Sides, done: Replay) -> Iterator[Line]:
+    """What both sides computed from the same first weights."""
     expected = dict(recorded(sides.recording))
     for name, tensor in expected.items():
         if name in done.quantities:
@@ -75,7 +78,7 @@ def _computed(sides: Sides, done: Replay) -> Iterator[Line]:
 
 def _untold(sides: Sides) -> tuple[str, ...]:
     """What has no counterpart and was said so already: the gradients and steps of weights that the port lacks."""
-    lacking = sides.matched.carried.missing
+    lacking = [name for name in sides.recording.init if name not in sides.matched.carried.pieces]
     return tuple(f"grad.{n}" for n in lacking) + tuple(
         f"step{step}{end}.{n}"
         for training in sides.recording.trainings
@@ -96,7 +99,9 @@ def recorded(recording: ModuleRecording) -> Iterator[tuple[str, Tensor]]:
     told: set[str] = set()
     for call in recording.calls:
         # what an outer submodule gets is there before its inner ones compute
-        for outer in (one for one in recording.calls if call.layer == one.layer or call.layer.startswith(one.layer + ".")):
+        for outer in (
+            one for one in recording.calls if call.layer == one.layer or call.layer.startswith(one.layer + ".")
+        ):
             got = [name for _, _, name in outer.inputs if name.startswith("in.") and name not in told]
             if outer is call or "#" not in call.name + outer.name:
                 told |= set(got)
@@ -106,7 +111,9 @@ def recorded(recording: ModuleRecording) -> Iterator[tuple[str, Tensor]]:
         yield f"output[{i}]" if len(recording.outputs) > 1 else "output", tensor
     if recording.loss is not None:
         yield "loss", recording.loss.reshape(1)
-    yield from ((f"grad.{name}", recording.gradients[name]) for name in recording.parameters if name in recording.gradients)
+    yield from (
+        (f"grad.{name}", recording.gradients[name]) for name in recording.parameters if name in recording.gradients
+    )
     for training in recording.trainings:
         end = f".{training.label}" if training.label else ""
         yield f"train_loss1{end}", training.losses[:1].float()

@@ -26,7 +26,7 @@ def loss_of(recording: ModuleRecording, port: Port) -> Loss:
         return port.loss
     if recording.loss is None or not recording.outputs:
         return _mean_square
-    nearest, best = float("inf"), _mean_square
+    nearest, best = float("inf"), _KNOWN[0]
     for loss in _KNOWN:
         try:
             own = loss(recording.outputs, recording.targets)
@@ -49,6 +49,12 @@ def _first(output: Any) -> Tensor:
     return tensor
 
 
+def _given(target: Tensor | None) -> Tensor:
+    if target is None:
+        raise ValueError("no target")
+    return target
+
+
 def _mean_square(output: Any, target: Tensor | None) -> Tensor:
     return _first(output).square().mean()
 
@@ -57,8 +63,7 @@ def _of_classes(function: Callable[..., Tensor], last: bool) -> Loss:
     """A loss of classes; `last`: the classes are the output's last axis, as a language model has them."""
 
     def loss(output: Any, target: Tensor | None) -> Tensor:
-        assert target is not None
-        y, rows = _first(output), target.long()
+        y, rows = _first(output), _given(target).long()
         if not last:
             return function(y, rows)
         return function(y.reshape(-1, y.shape[-1]), rows.reshape(-1))
@@ -68,8 +73,7 @@ def _of_classes(function: Callable[..., Tensor], last: bool) -> Loss:
 
 def _plain(function: Callable[..., Tensor]) -> Loss:
     def loss(output: Any, target: Tensor | None) -> Tensor:
-        assert target is not None
-        y = _first(output)
+        y, target = _first(output), _given(target)
         if y.shape != target.shape:
             raise ValueError("another shape")
         return function(y, target if torch.is_floating_point(target) else target.to(y.dtype))

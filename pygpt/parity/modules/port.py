@@ -2,10 +2,11 @@
 
 import importlib.util
 import inspect
+import json
 import sys
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,6 +30,8 @@ class Port:
     """`loss(output, target)`, where the file defines one."""
     optimizer: Callable[..., Any] | None = None
     """`optimizer(parameters)`, where the file defines one: it is then judged in place of `--engine`'s."""
+    weight_map: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The file's own `weight_map`, as a submission has it."""
 
     def built(self, args: Mapping[str, Any], seed: int) -> nn.Module:
         """A new module, after `torch.manual_seed(seed)`; it gets those of `args` that it takes.
@@ -81,19 +84,48 @@ def load_port(spec: str) -> Port:
             spec=spec, file=file, function=function, meant=did_you_mean(function, names),
         )  # fmt: skip
     hooks = {name: getattr(code, name, None) for name in ("loss", "optimizer")}
-    return Port(file, getattr(code, function), **{name: hook for name, hook in hooks.items() if inspect.isfunction(hook)})
+    mapped = getattr(code, "weight_map", None) or {}
+    return Port(
+        file, getattr(code, function),
+        weight_map=_as_weight_map(mapped, file),
+        **{name: hook for name, hook in hooks.items() if inspect.isfunction(hook)},
+    )  # fmt: skip
+
+
+def read_weight_map(path: Path) -> dict[str, list[str]]:
+    """R's parameters with the port's, from a JSON file; `weight_map = {…}`, as reports print it, is read, too.
+
+    Raises:
+        PygptError: the file cannot be read, or is no such table.
+    """
+    try:
+        text = path.read_text("utf-8")
+        said = json.loads(text.strip().removeprefix("weight_map").lstrip().removeprefix("="))
+    except (OSError, ValueError) as error:
+        raise PygptError("--weight-map: {path} cannot be read as JSON ({why})", path=path, why=error) from error
+    return _as_weight_map(said, path)
+
+
+def _as_weight_map(said: object, path: Path) -> dict[str, list[str]]:
+    lists = {k: [v] if isinstance(v, str) else list(v) for k, v in said.items()} if isinstance(said, dict) else None
+    if lists is None or not all(isinstance(one, str) for key, names in lists.items() for one in (key, *names)):
+        raise PygptError(
+            '{path}: a weight map is a table of names, {{"R\'s name": "yours"}}, or a list of yours that make up R\'s one',
+            path=path,
+        )  # fmt: skip
+    return lists
 
 
 def _run(file: Path) -> ModuleType:
-    found_spec = importlib.util.spec_from_file_location(_NAME, file)
-    if found_spec is None or found_spec.loader is None:
+    module_spec = importlib.util.spec_from_file_location(_NAME, file)
+    if module_spec is None or module_spec.loader is None:
         raise PygptError("--model: {file} is not a Python file", file=file)
-    code = importlib.util.module_from_spec(found_spec)
+    code = importlib.util.module_from_spec(module_spec)
     folder = str(file.resolve().parent)
     sys.path.insert(0, folder)
     sys.modules[_NAME] = code  # dataclasses look themselves up there
     try:
-        found_spec.loader.exec_module(code)
+        module_spec.loader.exec_module(code)
     except (Exception, SystemExit) as error:
         raise PygptError("{file} does not load: {why}", file=file, why=told(error, file)) from error
     finally:

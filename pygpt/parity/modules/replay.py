@@ -15,6 +15,7 @@ from pygpt.parity.modules.optimizers import Engine, optimizer_of
 from pygpt.parity.modules.port import Port, flat
 from pygpt.parity.modules.recording import ModuleRecording, Training
 
+Around: TypeAlias = Callable[[nn.Module], AbstractContextManager[object]]
 Stage: TypeAlias = Literal["forward", "loss", "gradients", "training"]
 STAGES: tuple[Stage, ...] = ("forward", "loss", "gradients", "training")
 
@@ -42,7 +43,7 @@ class Setting:
     state: Mapping[str, Tensor]
     """R's first weights."""
     until: Stage = "training"
-    around: Callable[[nn.Module], AbstractContextManager[object]] = lambda module: nullcontext()
+    around: Around = lambda module: nullcontext()
     """Entered while the port computes."""
     retrained: Callable[[Training], Training] = lambda training: training
     own: bool = True

@@ -42,7 +42,9 @@ def measured(recording: ModuleRecording, setting: Setting, unshaken: Mapping[str
         for name in off:
             if name in shaken and shaken[name].shape == unshaken[name].shape:
                 off[name] = max(off[name], _largest(shaken[name].double() - unshaken[name].double()))
-    return {name: Limit(least.absolute + _TIMES * value, least.relative, least.of_largest) for name, value in off.items()}
+    return {
+        name: Limit(least.absolute + _TIMES * value, least.relative, least.of_largest) for name, value in off.items()
+    }
 
 
 def _shaken(tensor: Tensor, generator: torch.Generator) -> Tensor:

@@ -14,7 +14,7 @@ FLOORS = (
     ("version", "errors", "memory", "waiting", "determinism", "files"),
     ("output",),
     ("isolation",),
-    ("settings", "vocabulary", "encoding", "corpus", "text_remarks"),
+    ("settings", "r_random", "vocabulary", "encoding", "corpus", "text_remarks"),
     ("r_semantics", "r_optimizers", "products", "ahead", "exactness", "models", "trace", "training"),
     ("cached_forward", "generation", "weights", "losses", "checkpoints"),
     ("r_files",),

@@ -99,10 +99,12 @@ def parameters(module: nn.Module) -> list[nn.Parameter]:
     """The parameters in R's order: a module's children come before its own (nn.R, `parameters`).
 
     PyTorch has its own ones first, so `out_proj` and `in_proj` of an attention change places. The norm of
-    all gradients is a sum in this order.
+    all gradients is a sum in this order, and some optimizers count in it (`r_optimizers`). A parameter that two
+    modules share is listed once, at its first place.
     """
     below = [p for child in module.children() for p in parameters(child)]
-    return below + list(module.parameters(recurse=False))
+    each = {id(p): p for p in (*below, *module.parameters(recurse=False))}
+    return list(each.values())
 
 
 def clip_grad_norm(parameters: Iterable[nn.Parameter], max_norm: float) -> Tensor:
@@ -112,9 +114,11 @@ def clip_grad_norm(parameters: Iterable[nn.Parameter], max_norm: float) -> Tenso
     (PyTorch clamps it to 1 and always multiplies).
 
     Returns:
-        The norm before scaling, a scalar tensor.
+        The norm before scaling, a scalar tensor; 0 where no parameter has a gradient.
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
+    if not gradients:
+        return torch.zeros(())
     norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
     coefficient = torch.div(torch.full_like(norm, max_norm), norm + 1e-6)
     if coefficient.item() < 1:

@@ -45,7 +45,7 @@ class Training:
     def total_steps(self) -> int:
         """Steps of the whole run."""
         settings = self.run.training
-        steps = settings.epochs * -(-len(self.train) // settings.batch_size)
+        steps = settings.epochs * -(-training.epoch_windows(len(self.train), settings) // settings.batch_size)
         return steps if settings.max_steps is None else min(steps, settings.max_steps)
 
     @property
@@ -196,11 +196,11 @@ def _same_corpus(run: RunFolder) -> Corpus:
 
 def _windows(run: RunFolder, corpus: Corpus) -> tuple[Tensor, Tensor]:
     tokens = run.vocabulary.encode(corpus.text, say("the corpus {name}", name=corpus.name))
-    parts = split(tokens, run.training.share, run.training.train_share)
-    block_size = run.model.block_size
+    s, block_size = run.training, run.model.block_size
+    parts = split(tokens, s.share, s.train_share, s.split_at)
     return (
         windows(parts[0], block_size, say("the training part of {name}", name=corpus.name)),
-        windows(parts[1], block_size, say("the validation part of {name}", name=corpus.name)),
+        windows(parts[1], block_size, say("the validation part of {name}", name=corpus.name))[: s.valid_windows],
     )
 
 

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from pygpt import r_semantics
-from pygpt.corpus import batches
+from pygpt.corpus import batches, sampled
 from pygpt.exactness import Exactness, Rehearsal
 from pygpt.models import CharacterModel, build_model, cross_entropy
+from pygpt.r_optimizers import r_optimizer
 from pygpt.settings import ModelSettings, TrainingSettings
 
 
@@ -100,7 +101,7 @@ def fit(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSe
     parameters = r_semantics.parameters(state.model)
     clip = r_semantics.clip_grad_norm if settings.engine == "r" else _clip_fast
     while state.epoch < settings.epochs:
-        order = _order(state, len(train))
+        order = _order(state, len(train), settings)
         state.model.train()
         for x, y in batches(train, settings.batch_size, settings.device, order, state.step_in_epoch):
             if settings.max_steps is not None and state.step >= settings.max_steps:
@@ -162,13 +163,14 @@ def _rehearsed(state: TrainingState, train: Tensor, valid: Tensor, settings: Tra
         Rehearsal(threads, r_threads),
         _loss_of(model, settings),
     )
-    whole_epoch = steps_left >= -(-len(train) // settings.batch_size) - state.step_in_epoch
+    in_epoch = epoch_windows(len(train), settings)
+    whole_epoch = steps_left >= -(-in_epoch // settings.batch_size) - state.step_in_epoch
     with torch.random.fork_rng(devices=()):
-        for x, y in _one_of_each_size(train, settings)[: None if whole_epoch else 1]:
+        for x, y in _one_of_each_size(train, in_epoch, settings)[: None if whole_epoch else 1]:
             with rehearsal.begin():
                 training_step(loss_of, optimizer, parameters, x, y, settings.max_norm)
         model.eval()
-        for x, y in _one_of_each_size(valid, settings) if whole_epoch else ():
+        for x, y in _one_of_each_size(valid, len(valid), settings) if whole_epoch else ():
             with torch.no_grad(), rehearsal.begin():
                 loss_of(x, y)
     return rehearsal.result()
@@ -179,11 +181,12 @@ def _multiplications(model: CharacterModel, settings: TrainingSettings) -> int:
     return settings.batch_size * model.settings.block_size * sum(p.numel() for p in model.parameters())
 
 
-def _one_of_each_size(windows: Tensor, settings: TrainingSettings) -> list[tuple[Tensor, Tensor]]:
-    """A batch as large as an epoch's are, and one as large as its last where that is shorter."""
-    whole, n = settings.batch_size, len(windows)
+def _one_of_each_size(windows: Tensor, n: int, settings: TrainingSettings) -> list[tuple[Tensor, Tensor]]:
+    """A batch as large as those of an epoch of n windows are, and one as large as its last where that is shorter."""
+    whole = settings.batch_size
     sizes = sorted({min(whole, n), n % whole} - {0}, reverse=True)
-    return [batch for size in sizes for batch in batches(windows[:size], size, settings.device)]
+    places = [torch.arange(size) % len(windows) for size in sizes]
+    return [batch for at in places for batch in batches(windows, len(at), settings.device, at)]
 
 
 def _clip_fast(parameters: list[torch.nn.Parameter], max_norm: float) -> None:
@@ -230,7 +233,15 @@ def _running_validation(
         yield mean
 
 
-def _order(state: TrainingState, windows: int) -> Tensor:
+def epoch_windows(windows: int, settings: TrainingSettings) -> int:
+    """How many windows an epoch has, where there are so many."""
+    return windows if settings.epoch_windows is None else settings.epoch_windows
+
+
+def _order(state: TrainingState, windows: int, settings: TrainingSettings) -> Tensor:
+    if settings.order == "sample":
+        # R's own generator, which the seed alone decides; torch's is not touched.
+        return sampled(windows, epoch_windows(windows, settings), settings.sample_seed, state.epoch)
     if state.shuffle_rng is None:
         state.shuffle_rng = torch.get_rng_state()
         return r_semantics.shuffle(windows)
@@ -244,9 +255,13 @@ def _order(state: TrainingState, windows: int) -> Tensor:
 
 def _optimizer(model: CharacterModel, settings: TrainingSettings) -> torch.optim.Optimizer:
     parameters = r_semantics.parameters(model)
-    if settings.engine == "r":
+    if settings.engine == "fast":
+        if settings.optimizer == "adam":
+            return torch.optim.Adam(parameters, lr=settings.lr, fused=True)
+        return torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=0.01, fused=True)
+    if settings.optimizer == "adamw":
         return r_semantics.AdamW(parameters, lr=settings.lr)
-    return torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=0.01, fused=True)
+    return r_optimizer(settings.optimizer, parameters, lr=settings.lr)
 
 
 def _loss_of(model: CharacterModel, settings: TrainingSettings) -> LossOf:

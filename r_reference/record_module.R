@@ -7,7 +7,7 @@
 #' Record a module: its weights, every submodule's output, loss, gradients, and a short training.
 #'
 #' @param generator_or_module what nn_module() returns, which is built with args after torch_manual_seed(seed), or a
-#'   module that is there already; its weights, its mode, its gradients and torch's generator are put back.
+#'   module that is there already; its weights, mode and gradients are put back afterwards, as torch's generator is.
 #' @param inputs a tensor, or a list of tensors and plain values: the arguments of forward().
 #' @param path the file, .safetensors.
 #' @param args the arguments of the generator, by name: numbers, strings, logicals, and lists of these.
@@ -40,19 +40,18 @@ record_module <- function(generator_or_module, inputs, path, args = list(), seed
   parameters <- net$parameters
   trained <- Filter(function(parameter) parameter$requires_grad, parameters)
   loss <- record_loss(loss, target)
-
   net$eval()
   torch::torch_manual_seed(seed)
   traced <- record_calls(net, inputs, store)
   for (one in record_flat(traced$output, "output")) {
     if (!inherits(one$leaf, "torch_tensor")) {
-      record_refuse("forward() returns a ", class(one$leaf)[1], " (", one$name, "); only tensors, and lists of ",
-                    "tensors, can be recorded")
+      record_refuse("forward() returns a ", class(one$leaf)[1], " (", one$name, "); only tensors and lists of tensors ",
+                    "can be recorded")
     }
     store$add(one$name, one$leaf)
   }
-  value <- loss$of(traced$output, target)
-  store$add("loss", record_scalar(value))
+  value <- record_scalar(loss$of(traced$output, target))
+  store$add("loss", value)
   without <- record_gradients(value, trained, store)
   put_back(tensors_only = TRUE)
   training <- if (steps == 0 || length(trained) == 0) list(name = "none") else {
@@ -88,22 +87,23 @@ record_arguments <- function(module, inputs, path, args, target, steps) {
   if (!is.null(target) && !inherits(target, "torch_tensor")) record_refuse("target must be a tensor or NULL")
   if (!is.character(path) || length(path) != 1) record_refuse("path must be one file name")
   if (!dir.exists(dirname(path))) record_refuse("path: there is no folder ", dirname(path))
-  if (!is.numeric(steps) || length(steps) != 1 || !(steps %in% 0:1e6)) record_refuse("steps must be a whole number")
+  if (!is.numeric(steps) || length(steps) != 1 || !(steps %in% 0:1e4)) record_refuse("steps must be from 0 to 10,000")
   if (length(args) > 0 && (is.null(names(args)) || "" %in% names(args))) {
     record_refuse("args must have names: Python's build() gets them by name")
   }
 }
 
 #' Whether x is numbers, text or truth values without dimensions, or NULL.
-record_is_plain <- function(x) {
-  is.null(x) || ((is.numeric(x) || is.character(x) || is.logical(x)) && is.null(dim(x)))
-}
+record_is_plain <- function(x) is.null(x) || (is.atomic(x) && !is.complex(x) && !is.raw(x) && is.null(dim(x)))
 
 #' Whether a tensor holds whole numbers: such may be R's ids, which count from 1.
 record_is_whole <- function(x) x$dtype == torch::torch_long() || x$dtype == torch::torch_int()
 
 #' Whether x is a tensor of whole numbers from 1.
 record_counts_from_1 <- function(x) !is.null(x) && record_is_whole(x) && x$numel() > 0 && x$min()$item() >= 1
+
+#' Whether a gradient is there: torch has NULL or an undefined tensor where it is not.
+record_is_defined <- function(tensor) inherits(tensor, "torch_tensor") && !torch::is_undefined_tensor(tensor)
 
 #' Every tensor, gradient and mode of a module as they are now; the function returned puts them back.
 record_state <- function(net) {
@@ -122,11 +122,6 @@ record_state <- function(net) {
   }
 }
 
-#' Whether a gradient is there: torch has NULL or an undefined tensor where it is not.
-record_is_defined <- function(tensor) {
-  inherits(tensor, "torch_tensor") && !tryCatch(torch::is_undefined_tensor(tensor), error = function(e) TRUE)
-}
-
 #' The tensors that are recorded, with a limit on their bytes (option record_module.most_bytes, 200 MB).
 record_store <- function() {
   tensors <- list()
@@ -139,9 +134,8 @@ record_store <- function() {
     }
     bytes <<- bytes + tensor$numel() * tensor$element_size()
     if (bytes > most) {
-      record_refuse("with ", name, ", (", toString(tensor$shape), "), the recording has more than ",
-                    format(most, big.mark = ","), " bytes. Give a smaller batch, or raise the limit: ",
-                    "options(record_module.most_bytes = )")
+      record_refuse("with ", name, ", (", toString(tensor$shape), "), the recording has more than ", most,
+                    " bytes. Give a smaller batch, or raise the limit: options(record_module.most_bytes = )")
     }
     tensors[[name]] <<- if (length(tensor$shape) == 0) tensor$reshape(1)$clone() else tensor$contiguous()$clone()
   }
@@ -150,9 +144,8 @@ record_store <- function() {
   known <- function(tensor) {
     for (name in rev(grep("^(in|input|act)[.]", names(tensors), value = TRUE))) {
       one <- tensors[[name]]
-      if (identical(one$shape, tensor$shape) && one$dtype == tensor$dtype && torch::torch_equal(one, tensor)) {
-        return(name)
-      }
+      same <- identical(one$shape, tensor$shape) && one$dtype == tensor$dtype
+      if (same && torch::torch_equal(one, tensor)) return(name)
     }
   }
   write <- function(path, metadata) {
@@ -195,13 +188,9 @@ record_flat <- function(x, name) {
 #' Call the module with every submodule's forward() wrapped, and put all back, also after an error.
 #' Returns list(output, calls, layers): the calls in the order in which they ended, each layer's class and settings.
 record_calls <- function(net, inputs, store) {
-  calls <- list()
-  layers <- list()
-  undo <- list()
-  seen <- list()
+  calls <- layers <- undo <- seen <- list()
   on.exit(for (back in rev(undo)) back())
   wrap <- function(forward, path, class) {
-    force(list(forward, path, class))
     count <- 0
     function(...) {
       given <- list(...) # what is computed for the arguments is called before this
@@ -223,19 +212,19 @@ record_calls <- function(net, inputs, store) {
     own <- attr(child, "module")
     # a module that stands in two places has one name, its first, as in PyTorch
     before <- Filter(function(one) identical(one$own, own), seen)
-    below <- if (length(before) > 0) before[[1]]$path else paste0(path, if (path != "") ".", name)
+    below <- paste0(path, if (path != "") ".", name)
     wrapped <- if (length(before) > 0) before[[1]]$wrapped else wrap(child, below, class(child)[1])
     undo[[length(undo) + 1]] <<- function() private$modules_[[name]] <- child
     private$modules_[[name]] <- structure(wrapped, class = class(child), module = own)
     if (length(before) > 0) return()
-    seen[[length(seen) + 1]] <<- list(own = own, path = below, wrapped = wrapped)
+    seen[[length(seen) + 1]] <<- list(own = own, wrapped = wrapped)
     # the method, too: some call module$forward(x)
+    method <- get("forward", envir = own)
     set_method <- function(value) {
       unlockBinding("forward", own)
       assign("forward", value, envir = own)
       lockBinding("forward", own)
     }
-    method <- get("forward", envir = own)
     undo[[length(undo) + 1]] <<- function() set_method(method)
     set_method(wrapped)
     walk(child, below)
@@ -243,7 +232,7 @@ record_calls <- function(net, inputs, store) {
   walk <- function(module, path) {
     instance <- attr(module, "module")
     fields <- mget(Filter(function(name) !bindingIsActive(name, instance), ls(instance)), envir = instance)
-    fields <- Filter(function(x) !is.null(x) && record_is_plain(x) && length(x) %in% 1:8, fields)
+    fields <- Filter(function(x) record_is_plain(x) && length(x) %in% 1:8, fields)
     layers[[length(layers) + 1]] <<- list(name = path, class = class(module)[1], settings = fields)
     private <- instance$.__enclos_env__$private
     for (name in names(private$modules_)) wrap_child(private, name, path)
@@ -257,17 +246,15 @@ record_call_inputs <- function(forward, given, label, store) {
   matched <- as.list(match.call(forward, as.call(c(list(as.name("forward")), given))))[-1]
   said <- list()
   for (i in seq_along(matched)) for (one in record_flat(matched[[i]], "")) {
-    key <- list(name = names(matched)[i], position = i)
-    if (inherits(one$leaf, "torch_tensor")) {
+    held <- if (inherits(one$leaf, "torch_tensor")) {
       tensor <- store$known(one$leaf)
       if (is.null(tensor)) {
         tensor <- sprintf("in.%s[%d]", label, length(said) + 1)
         store$add(tensor, one$leaf)
       }
-      said[[length(said) + 1]] <- c(key, list(tensor = tensor, whole = record_is_whole(one$leaf)))
-    } else {
-      said[[length(said) + 1]] <- c(key, list(value = if (record_is_plain(one$leaf)) one$leaf else class(one$leaf)[1]))
-    }
+      list(tensor = tensor, whole = record_is_whole(one$leaf))
+    } else list(value = if (record_is_plain(one$leaf)) one$leaf else class(one$leaf)[1])
+    said[[length(said) + 1]] <- c(list(name = names(matched)[i], position = i), held)
   }
   said
 }
@@ -291,10 +278,8 @@ record_loss <- function(loss, target) {
     last <- length(y$shape)
     target <- target$to(dtype = torch::torch_long())
     # classes last, as a language model has them
-    if (last > 2 && identical(y$shape[-last], target$shape)) {
-      return(torch::nnf_cross_entropy(y$reshape(c(-1, y$shape[last])), target$reshape(-1)))
-    }
-    torch::nnf_cross_entropy(y, target)
+    if (last < 3 || !identical(y$shape[-last], target$shape)) return(torch::nnf_cross_entropy(y, target))
+    torch::nnf_cross_entropy(y$reshape(c(-1, y$shape[last])), target$reshape(-1))
   })
 }
 
@@ -316,9 +301,8 @@ record_gradients <- function(loss, trained, store) {
 
 #' Train on the one batch: the losses, the weights after one step and after the last; which optimizer it was.
 record_training <- function(net, inputs, target, loss, optimizer, lr, steps, train_seed, store) {
-  made <- if (any(c("lr", "...") %in% names(formals(optimizer)))) optimizer(net$parameters, lr = lr) else {
-    optimizer(net$parameters)
-  }
+  takes_lr <- any(c("lr", "...") %in% names(formals(optimizer)))
+  made <- if (takes_lr) optimizer(net$parameters, lr = lr) else optimizer(net$parameters)
   if (!inherits(made, "torch_optimizer") || inherits(made, "optim_lbfgs")) {
     record_refuse("optimizer must make one of torch's optimizers, other than optim_lbfgs")
   }

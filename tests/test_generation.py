@@ -132,3 +132,42 @@ def test_a_diverged_model_is_named() -> None:
     model = drawn_model(ModelSettings("gpt", 8, 8, 1, 1, 12), 0, float("nan"))
     with pytest.raises(PygptError, match="not finite"):
         next(generate(model, [1], 3))
+
+
+def as_gpt4r_does(
+    model: CharacterModel, prompt: Sequence[int], k: int | None, temperature: float, seed: int
+) -> list[int]:
+    """`Generate` of GPT4R, line by line, after torch_manual_seed(seed)."""
+    torch.manual_seed(seed)
+    idx = torch.tensor([list(prompt)])
+    with torch.no_grad():
+        for _ in range(20):
+            logits = model(idx[:, -model.settings.block_size :])[:, -1, :] / temperature
+            if k is None:
+                following = logits.max(1).indices.unsqueeze(1)
+            else:
+                values, indices = logits.topk(k)
+                selected = torch.multinomial(torch.nn.functional.softmax(values, -1), num_samples=1)
+                following = indices[:, selected.item()].unsqueeze(1)
+            idx = torch.cat([idx, following], 1)
+    return idx[0, len(prompt) :].tolist()
+
+
+@given(
+    models, prompts, st.one_of(st.none(), st.integers(1, 12)), st.sampled_from([0.1, 0.7, 2.0]), st.integers(0, 2**31)
+)
+def test_gpt4r_s_rule(model: CharacterModel, prompt: list[int], k: int | None, temperature: float, seed: int) -> None:
+    drawn = [step[0] for step in generate(model, prompt, 20, temperature, [seed], k, rule="gpt4r")]
+    assert drawn == as_gpt4r_does(model, prompt, k, temperature, seed)
+
+
+def test_gpt4r_s_rule_is_another_than_the_course_s() -> None:
+    model = drawn_model(ModelSettings("gpt", 8, 8, 1, 1, 12), seed=0, sharp=1.0)
+    texts = [[s[0] for s in generate(model, [1], 40, 0.8, [1], 3, rule=rule)] for rule in ("course", "gpt4r")]
+    assert texts[0] != texts[1]
+
+
+def test_gpt4r_s_rule_with_more_than_there_are() -> None:
+    model = drawn_model(ModelSettings("gpt", 8, 8, 1, 1, 12), seed=0, sharp=1.0)
+    texts = [[s[0] for s in generate(model, [1], 20, 0.8, [1], k, rule="gpt4r")] for k in (12, 99)]
+    assert texts[0] == texts[1]

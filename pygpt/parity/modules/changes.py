@@ -15,6 +15,7 @@ Tried = tuple[str, Instead]
 
 _EPS = (1e-5, 1e-6, 1e-3, 1e-8, 1e-12, 1e-7, 1e-4, 1e-2, 0.0)
 _MOMENTA = (0.1, 0.01, 0.9, 0.99, 0.2, 0.05, 0.001)
+_MODES = ("nearest", "bilinear", "bicubic", "linear")
 _SLOPES = (0.01, 0.1, 0.2, 0.3, 0.02, 0.05, 1.0)
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu, "gelu": functional.gelu, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "silu": functional.silu,
@@ -41,7 +42,7 @@ _VALUES: Mapping[str, tuple[tuple[str, int, Any, tuple[Any, ...]], ...]] = {
     "triu": (("diagonal", 1, 0, (0, 1, -1, 2)),),
     "tril": (("diagonal", 1, 0, (0, 1, -1, 2)),),
     "scaled_dot_product_attention": (("is_causal", 5, False, (True, False)), ("scale", 6, None, (None, 1.0))),
-    "interpolate": (("align_corners", 4, None, (True, False, None)), ("mode", 3, "nearest", ("nearest", "bilinear", "bicubic", "linear"))),
+    "interpolate": (("align_corners", 4, None, (True, False, None)), ("mode", 3, "nearest", _MODES)),
     "flatten": (("start_dim", 1, 0, (0, 1, 2)),),
     "normalize": (("eps", 3, 1e-12, _EPS), ("dim", 2, 1, (0, 1, 2, -1)), ("p", 1, 2.0, (1.0, 2.0))),
     "conv_transpose1d": (("output_padding", 5, 0, (0, 1)), ("padding", 4, 0, (0, 1, 2)), ("dilation", 7, 1, (1, 2))),
@@ -50,7 +51,8 @@ _VALUES: Mapping[str, tuple[tuple[str, int, Any, tuple[Any, ...]], ...]] = {
     "conv2d": (("padding", 4, 0, (0, 1, 2, 3)), ("dilation", 5, 1, (1, 2)), ("stride", 3, 1, (1, 2))),
     "avg_pool2d": (("count_include_pad", 5, True, (True, False)), ("ceil_mode", 4, False, (True, False))),
     "avg_pool1d": (("count_include_pad", 5, True, (True, False)), ("ceil_mode", 4, False, (True, False))),
-    "embedding": (("padding_idx", 2, None, (None, 0, 1, 2)), ("max_norm", 3, None, (None, 1.0)), ("scale_grad_by_freq", 5, False, (True, False))),
+    "embedding": (("padding_idx", 2, None, (None, 0, 1, 2)), ("max_norm", 3, None, (None, 1.0)),
+                  ("scale_grad_by_freq", 5, False, (True, False))),
 }  # fmt: skip
 _SHAPED = (
     "softmax", "log_softmax", "layer_norm", "batch_norm", "group_norm", "normalize", "clamp", "exp", "log", "square",
@@ -59,8 +61,8 @@ _SHAPED = (
 _DIMS = {
     "softmax": 1, "log_softmax": 1, "softmin": 1, "_softmax": 1, "mean": 1, "sum": 1, "var": 1, "std": 1, "cat": 1,
     "concat": 1, "stack": 1, "cumsum": 1, "cumprod": 1, "norm": 2, "logsumexp": 1, "prod": 1, "amax": 1, "amin": 1,
-    "max": 1, "min": 1, "flip": 1, "glu": 1, "argmax": 1, "sort": 1, "select": 1, "unsqueeze": 1, "index_select": 1, "roll": 2,
-    "chunk": 2, "split": 2,
+    "max": 1, "min": 1, "flip": 1, "glu": 1, "argmax": 1, "sort": 1, "select": 1, "unsqueeze": 1,
+    "index_select": 1, "roll": 2, "chunk": 2, "split": 2,
 }  # fmt: skip
 
 
@@ -187,8 +189,9 @@ def _sums(call: Traced) -> Iterator[Tried]:
     small = [one for one in call.args[:2] if isinstance(one, float) and 0 <= one <= 0.1]
     for eps in _EPS if small else ():
         if eps != small[0]:
-            yield f"an eps of {small[0]:g}; with {eps:g} it agrees", then(
-                lambda out, *_, e=eps, s=small[0]: out + (e - s)
+            yield (
+                f"an eps of {small[0]:g}; with {eps:g} it agrees",
+                then(lambda out, *_, e=eps, s=small[0]: out + (e - s)),
             )
     both = [one for one in call.args[:2] if isinstance(one, Tensor)]
     if len(both) == 2:
@@ -208,7 +211,7 @@ def _dropout_in_training(function: Any, args: Any, kwargs: Any, layer: Any) -> A
 
 
 def _axes_exchanged(function: Any, args: Any, kwargs: Any, layer: Any) -> Any:
-    """A recurrent layer with batch and time exchanged. Its states must be of the batch's size, which it does not check."""
+    """A recurrent layer with batch and time exchanged; its states are made anew, since it does not check their size."""
     x, states = args[0], args[1]
     batch = x.shape[1 if args[8] else 0]
 
@@ -248,7 +251,7 @@ def _pooled(other: str) -> Instead:
 
 
 def _other_mean(name: str) -> Callable[..., Any]:
-    def other(out: Tensor, args: Any, _: Any) -> Tensor:
+    def other(out: Tensor, args: Any, _: Any) -> Any:
         n = args[0].numel() / out.numel()
         return out * n if name == "mean" else out / n
 

@@ -99,7 +99,9 @@ def _remarks(sides: Sides, setting: Setting, comparison: Comparison) -> list[str
     if other:
         remarks.append("names: " + _some([f"{name} is {' + '.join(own)}" for name, own in other.items()]))
     if recording.built and (own_layout := [n for n, how in matched.how.items() if how in ("shape", "weight_map")]):
-        remarks.append(f"first weights not judged, since the port has names or a layout of its own: {_some(own_layout)}")
+        remarks.append(
+            f"first weights not judged, since the port has names or a layout of its own: {_some(own_layout)}"
+        )
     if missing := setting.port.not_taken(recording.args):
         remarks.append(f"build() does not take {', '.join(missing)}, which R's module got")
     return remarks

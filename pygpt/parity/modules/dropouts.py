@@ -9,9 +9,9 @@ from torch.nn import functional
 from pygpt.parity.modules.calls import Instead, Key, Traced, then, with_argument
 
 _PLACES = (
-    "linear", "conv1d", "conv2d", "conv3d", "batch_norm", "layer_norm", "group_norm", "embedding", "softmax", "relu", "gelu",
-    "tanh", "elu", "silu", "sigmoid", "leaky_relu", "prelu", "selu", "add", "__add__", "matmul", "bmm", "mul", "cat", "lstm",
-    "gru", "max_pool2d", "flatten", "multi_head_attention_forward", "mean",
+    "linear", "conv1d", "conv2d", "conv3d", "batch_norm", "layer_norm", "group_norm", "embedding", "softmax", "relu",
+    "gelu", "tanh", "elu", "silu", "sigmoid", "leaky_relu", "prelu", "selu", "add", "__add__", "matmul", "bmm", "mul",
+    "cat", "lstm", "gru", "max_pool2d", "flatten", "multi_head_attention_forward", "mean",
 )  # fmt: skip
 
 

@@ -46,9 +46,11 @@ def _of_statistics(sides: Sides, done: Replay, line: str) -> str | None:
     if not line.startswith("step1") or ".running_" not in line or r is None or line not in done.quantities:
         return None
     sizes = [t for t in done.quantities.values() if t.dim() > 1]
-    numbers = {t.numel() // t.shape[1] for t in sizes} | {t.shape[0] for t in sizes} | {
-        one.value.shape[0] for one in sides.recording.inputs if isinstance(one.value, Tensor) and one.value.dim()
-    }
+    numbers = (
+        {t.numel() // t.shape[1] for t in sizes}
+        | {t.shape[0] for t in sizes}
+        | {one.value.shape[0] for one in sides.recording.inputs if isinstance(one.value, Tensor) and one.value.dim()}
+    )
     return of_running(name, sides.recording.init[name], r, done.quantities[line], {n for n in numbers if n > 1})
 
 
@@ -117,17 +119,19 @@ def _of_weights(sides: Sides, first: Line, comparison: Comparison) -> str:
         if carried.extra:
             told.append(f"the port has {', '.join(carried.extra[:4])}, which R's module has not")
         return "; ".join(told) or "parameters that are trained on one side alone (requires_grad)"
-    apart = [line for line in comparison.lines if line.name.startswith("init.") and not line.agrees and not line.problem]
+    apart = [
+        line for line in comparison.lines if line.name.startswith("init.") and not line.agrees and not line.problem
+    ]
     name = first.name.removeprefix("init.")
     own, r = sides.matched.to_r(sides.first)[name].double(), recording.init[name].double()
     kind = recording.layers.get(name.rpartition(".")[0], ("", {}))
     zero_r = [i for i in range(r.shape[0]) if r.dim() == 2 and not r[i].any()]
     zero_own = [i for i in range(own.shape[0]) if own.dim() == 2 and not own[i].any()]
     if zero_r != zero_own and len(zero_r) <= 1 and len(zero_own) <= 1:
-        index = kind[1].get("padding_idx")
-        of_r = f"R's padding row is row {zero_r[0]} (its padding_idx = {index or zero_r[0] + 1}, from 1)" if zero_r else (
-            "R's embedding has no padding row"
-        )  # fmt: skip
+        of_r = "R's embedding has no padding row"
+        if zero_r:
+            index = kind[1].get("padding_idx") or zero_r[0] + 1
+            of_r = f"R's padding row is row {zero_r[0]} (its padding_idx = {index}, from 1)"
         of_own = f"the port's is row {zero_own[0]}" if zero_own else "the port has no padding_idx"
         return f"padding_idx: {of_r}, {of_own}"
     factor = float((own * r).sum() / (r * r).sum().clamp_min(1e-300))

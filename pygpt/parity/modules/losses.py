@@ -85,15 +85,16 @@ def _unreduced(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return lambda y, t: function(y, t, reduction="sum")
 
 
-_CLASSES = (functional.cross_entropy, functional.nll_loss)
-_VALUES = (
-    functional.mse_loss, functional.l1_loss, functional.binary_cross_entropy_with_logits, functional.binary_cross_entropy,
-    functional.smooth_l1_loss, functional.huber_loss, functional.soft_margin_loss, functional.poisson_nll_loss,
+_CLASSES: tuple[Callable[..., Tensor], ...] = (functional.cross_entropy, functional.nll_loss)
+_VALUES: tuple[Callable[..., Tensor], ...] = (
+    functional.mse_loss, functional.l1_loss, functional.binary_cross_entropy_with_logits,
+    functional.binary_cross_entropy, functional.smooth_l1_loss, functional.huber_loss,
+    functional.soft_margin_loss, functional.poisson_nll_loss,
 )  # fmt: skip
 _KNOWN: tuple[Loss, ...] = (
     *(_of_classes(function, last) for last in (True, False) for function in _CLASSES),
     *(_of_classes(_unreduced(function), last) for last in (True, False) for function in _CLASSES),
-    *map(_plain, _VALUES),
+    *(_plain(function) for function in _VALUES),
     *(_plain(_unreduced(function)) for function in _VALUES),
     _mean_square,
     lambda output, target: _first(output).mean(),

@@ -55,9 +55,7 @@ class Matched:
         return both | {a: b for a, b in paired(names, own).items() if a in rest and b in free}
 
 
-def matchings(
-    recording: ModuleRecording, module: nn.Module, weight_map: Mapping[str, Sequence[str]]
-) -> list[Matched]:
+def matchings(recording: ModuleRecording, module: nn.Module, weight_map: Mapping[str, Sequence[str]]) -> list[Matched]:
     """What the counterparts may be, the likeliest first; several only where names do not tell.
 
     Args:
@@ -83,15 +81,17 @@ def matchings(
         pieces = [Piece(one) if one in own_state else read(one) for one in spelt]
         assigned[name] = _said(name, [replace(p, name=aliases.get(p.name, p.name)) for p in pieces], own, axes[name])
         how[name] = "weight_map"
-    for name, other in paired([n for n in r if n not in assigned], [n for n in own if n not in _used(assigned)]).items():
-        pieces_alike = placed([Piece(other)], own, axes[name]) if alike(r[name].shape, own[other]) else ()
+    for name, other in paired(
+        [n for n in r if n not in assigned], [n for n in own if n not in _used(assigned)]
+    ).items():
+        pieces_alike = _fitting([Piece(other)], own, axes[name]) if alike(r[name].shape, own[other]) else ()
         if pieces_alike:
             assigned[name], how[name] = pieces_alike, "name"
     rest_r = {name: r[name] for name in _in_order(recording, r) if name not in assigned}
     rest_own = {name: state[name] for name in own if name not in _used(assigned)}
     made = []
     for way, by in ways(rest_r, rest_own) if rest_r and rest_own else [({}, {})]:
-        fitting = {name: placed([read(one) for one in pieces], own, axes[name]) for name, pieces in way.items()}
+        fitting = {name: _fitting([read(one) for one in pieces], own, axes[name]) for name, pieces in way.items()}
         all_ = assigned | {name: pieces for name, pieces in fitting.items() if pieces}
         used = _used(all_)
         carried = Carried(
@@ -108,9 +108,17 @@ def _counts(name: str) -> bool:
     return name.endswith("num_batches_tracked")
 
 
+def _fitting(pieces: Sequence[Piece], own: Mapping[str, Shape], axes: Axes) -> tuple[Piece, ...]:
+    """The pieces with their places and the order of their axes: R's where nothing says it and it can be read so."""
+    return tuple(
+        piece if piece.order else replace(piece, order=next(axes.orders(piece, shape_of(piece, own))))
+        for piece in placed(pieces, own, axes)
+    )
+
+
 def _said(name: str, pieces: Sequence[Piece], own: Mapping[str, Shape], axes: Axes) -> tuple[Piece, ...]:
     absent = [p.name for p in pieces if p.name not in own]
-    fitting = () if absent else placed(pieces, own, axes)
+    fitting = () if absent else _fitting(pieces, own, axes)
     if fitting:
         return fitting
     why = (
@@ -125,7 +133,7 @@ def _said(name: str, pieces: Sequence[Piece], own: Mapping[str, Shape], axes: Ax
 
 
 def axes_of(shape: Shape) -> Axes:
-    """R's axes of any tensor: `o` is the first, which counts outputs; then `d`, or `a b c …` where there are several."""
+    """R's axes of any tensor: `o` is the first, which counts outputs; then `d`, or `a b c …` where several follow."""
     rest = "d" if len(shape) == 2 else "abcefg"[: max(0, len(shape) - 1)]
     return Axes("o", rest, dict(zip("o" + rest, shape or (1,), strict=True)))
 

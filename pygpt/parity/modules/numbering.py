@@ -1,4 +1,4 @@
-"""Names of two sides that differ in how they count: R's `block.1`, `weight_ih_l1` are `block.0`, `weight_ih_l0` here."""
+"""Names of two sides that count otherwise: R's `block.1`, `weight_ih_l1` are `block.0`, `weight_ih_l0` here."""
 
 import re
 from collections import Counter, defaultdict

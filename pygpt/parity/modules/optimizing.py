@@ -7,16 +7,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pygpt.parity.modules.port import Port
 from pygpt.parity.modules.recording import ModuleRecording, Training
 from pygpt.parity.modules.replay import Setting
 
 PADDING_ROW = (
-    "the row without gradient: nnf_embedding() hands R's padding_idx to libtorch, which counts from 0, so in R it is the row "
-    "after the padding row; --engine r does so, too"
+    "the row without gradient: nnf_embedding() hands R's padding_idx to libtorch, which counts from 0, so in R it "
+    "is the row after the padding row; --engine r does so, too"
 )
 _BY_NUMBER = (
-    "R torch's {name} adds weight_decay times the parameter's number in its group to the gradient, not the parameter; PyTorch "
-    "decays the parameter. --engine r does as R does"
+    "R torch's {name} adds weight_decay times the parameter's number in its group to the gradient, not the parameter; "
+    "PyTorch decays the parameter. --engine r does as R does"
 )
 _ROUNDINGS = "R torch's {name} rounds otherwise than PyTorch's; with --engine r it has R's bits"
 
@@ -28,8 +29,7 @@ def tried(
     training = training_of(recording, name)
     if setting.port.optimizer is not None and setting.own:
         for cause, hook in _own_options(setting.port.optimizer, training):
-            port = replace(setting.port, optimizer=hook)
-            yield cause, lambda s, port=port: replace(s, port=port)
+            yield cause, _with_port(replace(setting.port, optimizer=hook))
         yield (
             f"the port's own optimizer(): with R's {training.optimizer} and R's options it agrees",
             lambda s: replace(s, own=False, engine="r"),
@@ -38,6 +38,10 @@ def tried(
         slip = training.optimizer in ("optim_sgd", "optim_rmsprop") and training.arguments.get("weight_decay")
         cause = (_BY_NUMBER if slip else _ROUNDINGS).format(name=training.optimizer)
         yield cause, lambda s: replace(s, engine="r")
+
+
+def _with_port(port: Port) -> Callable[[Setting], Setting]:
+    return lambda setting: replace(setting, port=port)
 
 
 def training_of(recording: ModuleRecording, name: str) -> Training:

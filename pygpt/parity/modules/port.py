@@ -110,7 +110,7 @@ def _as_weight_map(said: object, path: Path) -> dict[str, list[str]]:
     lists = {k: [v] if isinstance(v, str) else list(v) for k, v in said.items()} if isinstance(said, dict) else None
     if lists is None or not all(isinstance(one, str) for key, names in lists.items() for one in (key, *names)):
         raise PygptError(
-            '{path}: a weight map is a table of names, {{"R\'s name": "yours"}}, or a list of yours that make up R\'s one',
+            "{path}: a weight map is a table of R's names and yours; a list of yours makes up one of R's",
             path=path,
         )  # fmt: skip
     return lists

@@ -235,12 +235,16 @@ def _trainings(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], newer
 
 def _tied(init: Mapping[str, Tensor], parameters: list[str]) -> dict[str, str]:
     """Names of the state that are no parameter of their own but hold one's very numbers."""
-    tied = {}
+    tied: dict[str, str] = {}
     for name, tensor in init.items():
         if name not in parameters and tensor.is_floating_point():
-            same = [p for p in parameters if p in init and torch.equal(init[p], tensor) and tensor.unique().numel() > 1]
+            same = [p for p in parameters if p in init and torch.equal(init[p], tensor) and _varies(tensor)]
             tied |= {name: same[0]} if same else {}
     return tied
+
+
+def _varies(tensor: Tensor) -> bool:
+    return bool((tensor != tensor.reshape(-1)[:1]).any())
 
 
 def _counts_from_1(tensor: Tensor) -> bool:

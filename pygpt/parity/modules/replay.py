@@ -176,7 +176,7 @@ def padding_rows(module: nn.Module, engine: Engine) -> Iterator[None]:
             if isinstance(layer, nn.Embedding) and layer.padding_idx is not None:
                 stack.callback(setattr, layer, "padding_idx", layer.padding_idx)
                 after = layer.padding_idx + 1
-                layer.padding_idx = after if after < layer.num_embeddings else None  # type: ignore[assignment]
+                layer.padding_idx = after if after < layer.num_embeddings else None
         yield
 
 

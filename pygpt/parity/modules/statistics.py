@@ -22,10 +22,9 @@ def of_running(name: str, start: Tensor, expected: Tensor, actual: Tensor, numbe
                         return f"the running variance is {said}: R's (as PyTorch's) is over n - 1, with n = {n} here"
     if bool((own.abs() > 1e-9).any()):
         share = float((own * moved).sum() / (own * own).sum())
-        if 0 < share and _equal(moved, own * share) and abs(share - 1) > 1e-4:
-            return (
-                f"the momentum: the port's step is {1 / share:.4g} times R's. R's momentum (0.1) is the share of the new value"
-            )
+        if share > 0 and _equal(moved, own * share) and abs(share - 1) > 1e-4:
+            times = f"{1 / share:.4g}"
+            return f"the momentum: the port's step is {times} times R's. R's (0.1) is the share of the new value"
     return None
 
 

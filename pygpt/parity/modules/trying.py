@@ -11,6 +11,7 @@ from pygpt.parity.compare import Comparison, Line
 from pygpt.parity.modules import changes, dropouts, operands, optimizing
 from pygpt.parity.modules.calls import Calls, Instead, Key, Traced, changed, listed
 from pygpt.parity.modules.lines import Sides, compared
+from pygpt.parity.modules.matching import Matched
 from pygpt.parity.modules.replay import Around, Setting, Stage, padding_rows, replay
 from pygpt.parity.modules.turned import turned
 
@@ -110,8 +111,7 @@ def _changes(sides: Sides, setting: Setting, first: Line, stage: Stage) -> Itera
     own = setting.layers.get(layer, layer)
     near = sorted(calls, key=lambda call: (call.layer != own, not call.layer.startswith(own), -call.number))
     weights = [
-        Change(cause, lambda s, matched=matched: replace(s, matched=matched))
-        for cause, matched in turned(setting.matched, sides.recording.init, layer)
+        Change(cause, _with_matched(matched)) for cause, matched in turned(setting.matched, sides.recording.init, layer)
     ]
     if stage == "gradients":
         yield Change(optimizing.PADDING_ROW, lambda s: replace(s, around=_also(s.around, _r_rows)))
@@ -159,6 +159,10 @@ def _placed(layer: str, line: str, cause: str) -> str:
 
 def _with_calls(instead: dict[Key, Instead]) -> Callable[[Setting], Setting]:
     return lambda setting: replace(setting, around=_also(setting.around, lambda module: changed(instead, module)))
+
+
+def _with_matched(matched: Matched) -> Callable[[Setting], Setting]:
+    return lambda setting: replace(setting, matched=matched)
 
 
 def _also(one: Around, other: Around) -> Around:

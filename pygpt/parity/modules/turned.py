@@ -81,7 +81,7 @@ def _gates(matched: Matched, init: Mapping[str, Tensor], names: list[str]) -> It
                     return torch.cat([parts[i] for i in back])
 
                 said = " ".join(own.split()[i] for i in order)
-                text = f"the gates of {layer or 'the module'} in the order {said}: R (as PyTorch) has them {own} in its rows"
+                text = f"the gates of {layer or 'the module'} in the order {said}: R and PyTorch have them {own}"
                 yield text, _with(matched, dict.fromkeys(held, (turn, unturn)))
 
 

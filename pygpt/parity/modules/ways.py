@@ -73,7 +73,7 @@ def _by_shape(r: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> Iterator[Wa
         orders = islice(permutations(others, min(len(names), len(others))), _ORDERS)
         choices.append([{n: [o] for n, o in zip(names, order, strict=False)} for order in orders])
     kinds: dict[str, list[str]] = {}  # a weight and a bias that are cut alike have their pieces in one order
-    for name, pieces in cut.items():
+    for name in cut:
         kinds.setdefault(name.rpartition(".")[0], []).append(name)
     for names in kinds.values():
         same = [name for name in names if len(cut[name]) == len(cut[names[0]])]
@@ -89,7 +89,11 @@ def _runs(shape: Sequence[int], free: Sequence[str], own: Mapping[str, Tensor]) 
         for start in range(len(free) - (count - 1) * step):
             run = list(free[start : start + (count - 1) * step + 1 : step])
             shapes = [own[name].shape for name in run]
-            if len(shape) and all(len(s) and s[1:] == tuple(shape)[1:] for s in shapes) and sum(s[0] for s in shapes) == shape[0]:
+            if (
+                len(shape)
+                and all(len(s) and s[1:] == tuple(shape)[1:] for s in shapes)
+                and sum(s[0] for s in shapes) == shape[0]
+            ):
                 yield run
 
 

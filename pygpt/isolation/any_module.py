@@ -21,6 +21,7 @@ class AnyModule:
         self.torch, self.wire, self.parameters = torch, wire, parameters
         self.module: Any = None
         self.kept: dict[str, Any] = {}
+        self.given: Any = None
         self.outputs: list[Any] = []
 
     def build(self, build: Callable[..., Any], request: _Told) -> _Told:
@@ -64,6 +65,7 @@ class AnyModule:
             calls = self._watched(stack, request["watch"])
             with self.torch.set_grad_enabled(request["gradients"]):
                 given = _call(module, request["arguments"], places)
+        self.given = given
         self.outputs = [leaf for leaf in flat(given) if isinstance(leaf, self.torch.Tensor)]
         self.kept = {f"y.{i}": tensor for i, tensor in enumerate(self.outputs)}
         told = []
@@ -90,6 +92,30 @@ class AnyModule:
         state = self._state()
         self.kept = {name: t.grad for name, t in state.items() if t.requires_grad and t.grad is not None}
         return {"told": json.dumps(list(self.kept))}
+
+    def loss(self, loss: Callable[..., Any], tensors: _Told) -> _Told:
+        """The submission's own loss of what the last call gave. Told: its value and gradients, to be fetched."""
+        # Of copies: an output may be computed from another, and each is to have its own share of the gradient alone.
+        leaves: list[Any] = []
+        value = loss(self._copied(self.given, leaves), tensors.get("t"))
+        self.kept = {"y.0": value.reshape(1)}
+        if value.requires_grad:
+            of = [(i, y) for i, y in enumerate(leaves) if y.requires_grad]
+            slopes = self.torch.autograd.grad(value, [y for _, y in of], allow_unused=True)
+            self.kept |= {f"c.{i}": slope for (i, _), slope in zip(of, slopes, strict=True) if slope is not None}
+        return {"told": json.dumps(list(self.kept))}
+
+    def _copied(self, value: Any, leaves: list[Any]) -> Any:
+        """The same, with tensors that depend on nothing; these are put into `leaves`."""
+        if isinstance(value, self.torch.Tensor):
+            leaves.append(value.detach().clone().requires_grad_(value.requires_grad))
+            return leaves[-1]
+        if isinstance(value, dict):
+            return type(value)((name, self._copied(one, leaves)) for name, one in value.items())
+        if isinstance(value, list | tuple):
+            parts = [self._copied(one, leaves) for one in value]
+            return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+        return value
 
     def _state(self) -> _Told:
         """Parameters and the buffers that a state dict has, under all of their names."""

@@ -225,6 +225,9 @@ class _Served:
     def on_any_gradients(self, request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
         return {name: self.wire.text(words) for name, words in self.any.gradients(request, tensors).items()}
 
+    def on_any_loss(self, _request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
+        return {name: self.wire.text(words) for name, words in self.any.loss(self.module.loss, tensors).items()}
+
     def on_any_fetch(self, request: dict[str, Any], _tensors: dict[str, Any]) -> dict[str, Any]:
         return self.any.fetch(request)  # type: ignore[no-any-return]
 

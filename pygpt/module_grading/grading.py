@@ -16,8 +16,8 @@ from pygpt.output.messages import Message, say
 from pygpt.parity.compare import Comparison
 from pygpt.parity.modules.recording import ModuleRecording
 
-PARTS = ("build",)
-"""What is asked of a port of any module."""
+PARTS = ("build", "loss")
+"""What a port of any module can define; `loss` is asked for where R's is not known here."""
 MOST = 100.0
 """What a grade by a recording can be; what the recording does not hold is shared out among the rest."""
 _POINTS = Path(__file__).with_name("rubric.toml")

@@ -6,8 +6,7 @@ calls: by then the port has answered for all that this input tells of.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
+from functools import cache, partial
 
 import torch
 from torch import Tensor
@@ -16,13 +15,13 @@ from pygpt.determinism import reproducible
 from pygpt.errors import PygptError
 from pygpt.grading.check import Outcome, Verdict
 from pygpt.isolation.session import AnswerError, Session
-from pygpt.module_grading.proxy import Otherwise, Proxy, port_of
+from pygpt.module_grading.proxy import Otherwise, Proxy, own_loss, port_of
 from pygpt.module_grading.settings import Settings, differing, told
 from pygpt.output.messages import Message, say
 from pygpt.parity.compare import Comparison, Limit, Line
 from pygpt.parity.modules.check import _best, _layers
 from pygpt.parity.modules.lines import Sides, compared, line_of
-from pygpt.parity.modules.losses import loss_of
+from pygpt.parity.modules.losses import Loss, loss_of
 from pygpt.parity.modules.matching import Matched, matchings
 from pygpt.parity.modules.port import Port
 from pygpt.parity.modules.recording import Call, Input, ModuleRecording, read_module_recording
@@ -43,16 +42,19 @@ class Examined:
     ladder: Comparison | None
 
 
-@cache
-def recording_of(path: Path) -> ModuleRecording:
-    """A recording that ports can be graded by.
+recording_of = cache(read_module_recording)
 
-    Raises:
-        PygptError: it cannot be read, or its loss is none that is known here.
-    """
-    recording = read_module_recording(path)
-    loss_of(recording, Port(path, dict))  # which no port defines for us
-    return recording
+
+def _loss(session: Session, recording: ModuleRecording) -> Loss:
+    """R's where it is known here; else the submission's own."""
+    try:
+        return loss_of(recording, Port(recording.path, dict))
+    except PygptError:
+        return partial(own_loss, session) if "loss" in session.parts else _no_loss
+
+
+def _no_loss(_output: object, _target: Tensor | None) -> Tensor:
+    raise AnswerError(say("R's loss is none that is known here: define loss(output, target)"))
 
 
 def examine(session: Session, recording: ModuleRecording) -> Examined:
@@ -74,7 +76,7 @@ def examine(session: Session, recording: ModuleRecording) -> Examined:
     results["forward.output"] = _judged(recording, _lines(comparison, "output"), done, "output")
     fine = all(verdict.passed for _, verdict in results["forward.output"])
     results["forward.parts"] = _parts(recording, setting, module, fine, others if mended or not fine else {})
-    results["gradients.weights"] = _judged(recording, _lines(comparison, "grad."), done, "grad.")
+    results["gradients.weights"] = _judged(recording, _lines(comparison, "loss", "grad."), done, "grad.")
     first = _lines(comparison, "step1.", "train_loss1")
     last = [line for line in _lines(comparison, "step", "losses") if line not in first]
     results["training.first"] = _judged(recording, first, done, "step1.")
@@ -95,7 +97,7 @@ def _built(session: Session, recording: ModuleRecording) -> tuple[Setting, Proxy
             torch.manual_seed(recording.build_seed)
             module = port.build(**recording.args)
         ways = matchings(recording, module, spelt)
-        loss = loss_of(recording, port)
+        loss = _loss(session, recording)
         settings = [Setting(port, way, loss, "r", _layers(recording, way, module), recording.init) for way in ways]
         return _best(recording, module, settings), module
     except AnswerError as failed:
@@ -169,7 +171,7 @@ def _weights(recording: ModuleRecording, matched: Matched, module: Proxy) -> Ite
 
 
 def _lines(comparison: Comparison, *starts: str) -> list[Line]:
-    return [line for line in comparison.lines if line.name.startswith(starts)]
+    return [x for x in comparison.lines if x.name.startswith(starts) and (x.name != "losses" or x.name in starts)]
 
 
 def _judged(

@@ -17,7 +17,7 @@ from pygpt.grading.claims import parameters_of
 from pygpt.isolation import wire
 from pygpt.isolation.session import AnswerError, Session
 from pygpt.output.messages import say
-from pygpt.parity.modules.port import Port
+from pygpt.parity.modules.port import Port, flat
 from pygpt.parity.modules.recording import Input, ModuleRecording
 
 SETTINGS = (
@@ -45,7 +45,14 @@ class Otherwise:
 
 def port_of(session: Session, recording: ModuleRecording, otherwise: Otherwise = Otherwise()) -> Port:
     """The submission as a port whose `build` gives a `Proxy`."""
-    return Port(Path(session.submission.name), lambda **args: Proxy(session, recording, args, otherwise))
+    file = Path(session.submission.name)
+    return Port(file, lambda **args: Proxy(session, recording, args, otherwise))
+
+
+def own_loss(session: Session, output: Any, target: Tensor | None) -> Tensor:
+    """The submission's own loss of what its module has just given, with its gradient."""
+    loss: Tensor = _Lost.apply(session, target, *flat(output))  # type: ignore[no-untyped-call]
+    return loss
 
 
 class Proxy(nn.Module):
@@ -230,6 +237,20 @@ class _Computed(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *cotangents: Tensor | None) -> Any:
         return None, None, None, *ctx.proxy.gradients_of(cotangents)
+
+
+class _Lost(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, session: Session, target: Tensor | None, *outputs: Tensor) -> Any:
+        told = _json(session.ask({"op": "any_loss"}, {} if target is None else {"t": target}, {"told": None})["told"])
+        shapes = {f"c.{i}": tuple(y.shape) for i, y in enumerate(outputs) if f"c.{i}" in told}
+        values = session.ask({"op": "any_fetch", "names": ["y.0", *shapes]}, {}, {"y.0": (1,), **shapes})
+        ctx.slopes = [values[f"c.{i}"].float() if f"c.{i}" in values else None for i in range(len(outputs))]
+        return values["y.0"].float().reshape(())
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> Any:
+        return None, None, *(None if one is None else one * slopes[0] for one in ctx.slopes)
 
 
 def _layers(told: Mapping[str, Any]) -> dict[str, tuple[str, Mapping[str, Any]]]:

@@ -15,6 +15,7 @@ from pygpt.module_grading.grading import rubric_for
 from tests.grading.helpers import needs_isolation
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 RECORDING = HERE / "residual.safetensors"
 RIGHT = (HERE / "residual.py").read_text(encoding="utf-8")
 SAME = "import torch\n" + RIGHT
@@ -75,6 +76,18 @@ def test_right_ports(source: str, tmp_path: Path) -> None:
     report = graded(source, tmp_path)
     assert lost(report) == {}
     assert report.score == pytest.approx(100)
+
+
+@needs_isolation
+@pytest.mark.parametrize(
+    "name", ["autoencoder", "cnn", *(pytest.param(name, marks=pytest.mark.slow) for name in ("gpt", "lstm", "mlp"))]
+)
+def test_the_examples_are_right(name: str) -> None:
+    """Several outputs and a loss of its own; batch norms; tied weights; gates."""
+    recording = ROOT / "parity_tests" / "modules" / f"{name}.safetensors"
+    job = GradingJob(rubric_for(recording, None), 1, recording=recording)
+    report = grade(Submission(ROOT / "examples" / "models" / f"{name}.py", name), job)
+    assert lost(report) == {}
 
 
 @needs_isolation

@@ -76,7 +76,7 @@ class Proxy(nn.Module):
         r = {name: tuple(tensor.shape) for name, tensor in recording.init.items()}
         shapes, aliases = parameters_of(wire.words(answer["names"]), r)
         told = _told(answer)
-        self.layers: dict[str, tuple[str, Mapping[str, Any]]] = _layers(told)
+        self.layers = _layers(told)
         self.not_taken = [str(name) for name in told.get("not_taken", [])]
         trained = {str(name) for name in told.get("trained", [])}
         for name in self.layers:
@@ -215,7 +215,10 @@ class Proxy(nn.Module):
     def _put(self, name: str, value: Tensor) -> None:
         layer, _, leaf = name.rpartition(".")
         kept = self._layer(layer)
-        (kept._parameters if isinstance(value, nn.Parameter) else kept._buffers)[leaf] = value
+        if isinstance(value, nn.Parameter):
+            kept._parameters[leaf] = value
+        else:
+            kept._buffers[leaf] = value
 
 
 class _Layer(nn.Module):
@@ -254,7 +257,7 @@ class _Lost(torch.autograd.Function):
 
 
 def _layers(told: Mapping[str, Any]) -> dict[str, tuple[str, Mapping[str, Any]]]:
-    layers = {}
+    layers: dict[str, tuple[str, Mapping[str, Any]]] = {}
     for one in told.get("layers", []):
         name, kind, settings = one
         parts = str(name).split(".")

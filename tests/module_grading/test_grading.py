@@ -120,7 +120,7 @@ def test_a_setting_is_paid_once_and_named(
         (("self.drop(self.fc2", "(self.fc2"), {"training.first", "training.last"}, "train_loss1"),
         (("return self.head(h)", "return torch.zeros(*x.shape, 11) + 0 * self.head(h)"), {"forward.output"}, "output"),
         (("Linear(d, vocab)", "Linear(d, vocab, bias=False)"), {"builds.weights", "forward.parts"}, "parameters"),
-        (("return self.head(h)", "return self.head(h) + torch.randn(*x.shape, 11) / 999"), {"forward.output"}, "output"),
+        (("return self.head(h)", "return self.head(h) + torch.randn(3, 5, 11) / 99"), {"forward.output"}, "output"),
         (("return self.head(h)", "return h.mean()"), {"forward.output", "gradients.weights"}, "output"),
         (("return self.head(h)", "raise KeyError(3)"), {"forward.output", "gradients.weights"}, "output"),
         (("return self.head(h)", "return self.head(h) * float('nan')"), {"forward.output"}, "output"),

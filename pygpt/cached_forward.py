@@ -16,6 +16,7 @@ spare work:
 Equal to the model's own forward within rounding; `generation` decides where that is enough.
 """
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import cast
 
 import torch
@@ -24,85 +25,83 @@ from torch.nn import functional
 
 from pygpt.determinism import on_threads
 from pygpt.models import CharacterModel
+from pygpt.settings import ModelSettings
 
 # Numbers in the table of the first block's projections; a larger table is not made. 64 MB in float32.
 _LARGEST_TABLE = 1 << 24
 _ONEDNN = hasattr(torch.ops.mkldnn, "_linear_pointwise")
 _ROWS_FOR_ONEDNN = 16
 # Positions that are computed in one go, of all samples and windows together: fewer take longer each.
-_ROWS_AHEAD = 512
+_ROWS_AHEAD = 256
 
 
 class CachedForward:
     """Called with sequences that grow by one token a call."""
 
     def __init__(self, model: CharacterModel, batch: int, threads: int = 1) -> None:
-        """For `batch` sequences; the windows that are computed in one go take so many threads."""
+        """For `batch` sequences, on so many threads where there is enough to share out."""
         s = model.settings
         self._model, self._batch, self._threads, self._block_size = model, batch, threads, s.block_size
         self._attentions = [_Attention(model, j) for j in range(s.n_layer)] if model.has_attention else []
         self._feed_forwards = [_FeedForward(model, j) for j in range(s.n_layer)]
-        self._in_one_go = min(max(1, _ROWS_AHEAD // (batch * s.block_size)), s.block_size)
-        self._filled = 0  # positions of the only window, as long as nothing is cropped
-        self._begun = 0  # the token that the first of several windows begins with
+        self._positions = torch.arange(s.block_size)
         self._table: Tensor | None = None
-        self._keep_windows(1)
+        self._in_one_go = min(max(1, _ROWS_AHEAD // (batch * s.block_size)), s.block_size)
+        self._windows: _Windows | None = _Windows(s, batch, 1, 0, 0)
+        self._next: Future[_Windows] | None = None
+        self._worker = ThreadPoolExecutor(1, "windows") if threads > 1 and self._in_one_go > 1 else None
 
     def __call__(self, ids: Tensor) -> Tensor:
         """Logits (batch, vocab_size) of the token after `ids`, rows (batch, n) with n >= 1."""
         start = max(0, ids.shape[1] - self._block_size)
         window = ids[:, start:]
-        end = window.shape[1]
-        if not self._attentions:
-            h = self._embedded(window[:, -1:], end - 1)
+        if self._attentions:
+            h = self._attended(ids, start, window)
+        else:
+            h = self._embedded(window[:, -1:], window.shape[1] - 1)
             for feed_forward in self._feed_forwards[:-1]:
                 h = feed_forward(h)
-        elif start == 0:
-            h = self._attended(window, self._filled, 0)
-            self._filled = end
-        else:
-            if self._begun == 0 or start >= self._begun + self._in_one_go:
-                self._begin(ids, start)
-            ahead = start - self._begun
-            h = self._attended(window, *((0, None) if self._in_one_go == 1 else (end - max(ahead, 1), ahead)))
-        h = self._feed_forwards[-1](h)
-        logits: Tensor = self._model.ln_f(self._model.scale3(h))
-        return logits
+        h = _layer_norm(self._feed_forwards[-1](h), self._model.scale3)
+        return functional.linear(h, self._model.ln_f.weight)
 
-    def _keep_windows(self, count: int) -> None:
-        """Make room for what blocks give in so many windows of each sequence."""
-        s, n = self._model.settings, count * self._batch
-        if self._attentions:
-            empty = self._model.wte.weight.new_empty
-            self._kept = empty(s.n_layer - 1, 2, n, s.n_head, s.block_size, s.n_embd // s.n_head)  # 0 keys | 1 values
-            self._inputs = empty(n, s.block_size, s.n_embd)  # of the last block's projections
-
-    def _begin(self, ids: Tensor, start: int) -> None:
-        """Compute the windows that begin with token `start` and after it, with PAD for tokens not yet known."""
-        if self._begun == 0:
-            self._table = self._first_projections()
-            self._keep_windows(self._in_one_go)
-        self._begun = start
-        if self._in_one_go == 1:
-            return
-        padded = functional.pad(ids[:, start:], (0, self._in_one_go - 1))
-        windows = padded.unfold(1, self._block_size, 1).transpose(0, 1).flatten(0, 1)
-        with on_threads(self._threads):
-            self._fill(windows, 0, self._kept, self._inputs)
-
-    def _attended(self, window: Tensor, first: int, place: int | None) -> Tensor:
-        """h of the last position after the last block's attention, (batch, n_embd), of positions `first`.. anew.
-
-        Args:
-            place: of this window among those kept; None where nothing is.
-        """
-        if place is None:
-            kept = inputs = None
-        else:
-            of_window = slice(place * self._batch, (place + 1) * self._batch)
-            kept, inputs = self._kept[:, :, of_window], self._inputs[of_window]
-        h, inputs = self._fill(window, first, kept, inputs)
+    def _attended(self, ids: Tensor, start: int, window: Tensor) -> Tensor:
+        """h of the last position after the last block's attention: (batch, n_embd)."""
+        if start > 0 and (self._windows is None or not self._windows.start <= start < self._windows.end):
+            self._windows = self._ahead(ids, start)
+        first, kept, inputs = (0, None, None) if self._windows is None else self._windows.of(start)
+        many = self._batch * (window.shape[1] - first) >= _ROWS_AHEAD
+        with on_threads(self._threads if many else 1):
+            h, inputs = self._fill(window, first, kept, inputs)
+        if self._windows is not None and start == 0:
+            self._windows.known = ids.shape[1]
         return self._attentions[-1].ask(h.view(self._batch, -1, h.shape[1])[:, -1], inputs)
+
+    def _ahead(self, ids: Tensor, start: int) -> "_Windows | None":
+        """The windows that begin with token `start` and after it, as far as they could be computed; None if one alone.
+
+        Where there is a thread for it, those that come after them begin to be computed.
+        """
+        if self._table is None:
+            self._table = self._first_projections()
+        if self._in_one_go == 1:
+            return None
+        windows = self._computed(ids, start) if self._next is None else self._next.result()
+        if self._worker is not None:
+            self._next = self._worker.submit(self._computed, ids, windows.end)
+        return windows
+
+    def _computed(self, ids: Tensor, start: int) -> "_Windows":
+        """The windows that begin with token `start` and after it, as far as their tokens are in `ids`.
+
+        PAD stands for the others, and what comes of it is overwritten when they are known.
+        """
+        windows = _Windows(self._model.settings, self._batch, self._in_one_go, start, ids.shape[1])
+        with torch.inference_mode(), on_threads(1):
+            length = self._block_size + self._in_one_go - 1
+            padded = functional.pad(ids[:, start:], (0, length - (ids.shape[1] - start)))
+            each = padded.unfold(1, self._block_size, 1).transpose(0, 1).flatten(0, 1)
+            self._fill(each, 0, windows.kept, windows.inputs)
+        return windows
 
     def _fill(self, windows: Tensor, first: int, kept: Tensor | None, inputs: Tensor | None) -> tuple[Tensor, Tensor]:
         """Compute positions `first`.. of `windows` (n, end), up to the last block's attention.
@@ -121,12 +120,13 @@ class CachedForward:
         h, projected = self._embedded(windows[:, first:], first), self._looked_up(windows[:, first:], first)
         for j, attention in enumerate(self._attentions[:-1]):
             projected = attention.project(h) if projected is None else projected
-            query, keys, values = projected.view(n, rows, 3, heads, -1).permute(2, 0, 3, 1, 4)
+            by_head = projected.view(n, rows, 3, heads, -1).permute(2, 0, 3, 1, 4)
+            query, both = by_head[0], by_head[1:]
             if kept is not None:
-                kept[j, :, :, :, first:end] = projected.view(n, rows, 3, heads, -1).permute(2, 0, 3, 1, 4)[1:]
-                keys, values = kept[j, :, :, :, :end]
+                kept[j, :, :, :, first:end] = both
+                both = kept[j, :, :, :, :end]
             attended = functional.scaled_dot_product_attention(
-                query, keys, values, mask, is_causal=rows > 1 and first == 0
+                query, both[0], both[1], mask, is_causal=rows > 1 and first == 0
             )
             h = self._feed_forwards[j](attention.join(attended.transpose(1, 2).reshape(n * rows, -1), h))
             projected = None
@@ -139,14 +139,14 @@ class CachedForward:
     def _embedded(self, windows: Tensor, first: int) -> Tensor:
         """h0 of `windows` (n, k), whose positions count from `first`: (n * k, n_embd)."""
         positions = self._model.wpe.weight[first : first + windows.shape[1]]
-        return (functional.embedding(windows, self._model.wte.weight) + positions).flatten(0, 1)
+        return torch.embedding(self._model.wte.weight, windows).add_(positions).flatten(0, 1)
 
     def _looked_up(self, windows: Tensor, first: int) -> Tensor | None:
         """The first block's projections of the same, (n * k, 3 * n_embd), where there is a table."""
         if self._table is None:
             return None
-        places = torch.add(torch.arange(first, first + windows.shape[1]), windows, alpha=self._block_size)
-        return functional.embedding(places.flatten(), self._table)
+        positions = self._positions[first : first + windows.shape[1]]
+        return torch.embedding(self._table, torch.add(positions, windows, alpha=self._block_size).flatten())
 
     def _first_projections(self) -> Tensor | None:
         """Query, key and value of every token at every position in block 1: (vocab_size * block_size, 3 * n_embd)."""
@@ -157,14 +157,38 @@ class CachedForward:
         return self._attentions[0].project(h.flatten(0, 1))
 
 
+class _Windows:
+    """What blocks gave in windows that begin one token after another, the same of each of `batch` sequences."""
+
+    def __init__(self, s: ModelSettings, batch: int, count: int, start: int, known: int) -> None:
+        """Make room for `count` windows from token `start` on, of which so many tokens (from the first) are known."""
+        self.start, self.end, self.known = start, start + count, known
+        self._batch, self._block_size, n = batch, s.block_size, count * batch
+        self.kept = torch.empty(s.n_layer - 1, 2, n, s.n_head, s.block_size, s.n_embd // s.n_head)  # 0 keys | 1 values
+        self.inputs = torch.empty(n, s.block_size, s.n_embd)  # of the last block's projections
+
+    def of(self, start: int) -> tuple[int, Tensor, Tensor]:
+        """Of the window that begins with token `start`: the first position to compute, and what is kept of it."""
+        rows = slice((start - self.start) * self._batch, (start - self.start + 1) * self._batch)
+        first = min(max(self.known - start, 0), self._block_size - 1)
+        return first, self.kept[:, :, rows], self.inputs[rows]
+
+
 class _Attention:
     """One block's attention, in parts."""
 
     def __init__(self, model: CharacterModel, j: int) -> None:
-        a, self._heads = model.attention(j), model.settings.n_head
+        s, attention = model.settings, model.attention(j)
         self._norm = cast(nn.LayerNorm, model.scale1[j])
-        self._in, self._in_bias = a.in_proj_weight, a.in_proj_bias
-        self._out, self._out_bias = a.out_proj.weight, a.out_proj.bias
+        self._in, self._in_bias = attention.in_proj_weight, attention.in_proj_bias
+        self._out, self._out_bias = attention.out_proj.weight, attention.out_proj.bias
+        with torch.no_grad():
+            queries, keys, values = self._in.view(3, s.n_head, -1, s.n_embd)
+            of_queries, _, of_values = self._in_bias.view(3, -1)
+            scale = (s.n_embd // s.n_head) ** -0.5
+            self._query, self._query_bias = queries.flatten(0, 1) * scale, of_queries * scale
+            self._keys, self._values = keys, values.transpose(1, 2)
+            self._values_bias = torch.addmv(self._out_bias, self._out, of_values)
 
     def norm(self, h: Tensor) -> Tensor:
         """LN(h)"""
@@ -179,17 +203,16 @@ class _Attention:
         return _linear(attended, self._out, self._out_bias, add=h)
 
     def ask(self, h: Tensor, inputs: Tensor) -> Tensor:
-        """h of the last position, (n, n_embd), after this attention to `inputs` (n, k, n_embd), the last its own."""
-        n, heads, n_embd = len(h), self._heads, h.shape[1]
-        for_query, for_keys, for_values = self._in.view(3, heads, n_embd // heads, n_embd)
-        # The keys' bias adds the same to every score, and softmax takes it away again.
-        bias_query, _, bias_values = self._in_bias.view(3, n_embd)
-        query = functional.linear(inputs[:, -1], for_query.flatten(0, 1), bias_query).view(n, heads, -1)
-        carried = torch.bmm(query.transpose(0, 1), for_keys).transpose(0, 1)
-        scores = carried @ inputs.transpose(1, 2) * (n_embd // heads) ** -0.5
-        mixed = scores.softmax(-1) @ inputs
-        values = torch.bmm(mixed.transpose(0, 1), for_values.transpose(1, 2)).transpose(0, 1)
-        return self.join(values.reshape(n, n_embd) + bias_values, h)
+        """h of the last position, (n, n_embd), after this attention to `inputs` (n, k, n_embd), the last its own.
+
+        Without the keys' bias, which adds the same to every score: softmax takes it away again.
+        """
+        n = len(h)
+        query = functional.linear(inputs[:, -1], self._query, self._query_bias).view(n, len(self._keys), -1)
+        carried = torch.bmm(query.transpose(0, 1), self._keys).transpose(0, 1)
+        mixed = torch.bmm(torch.softmax(torch.bmm(carried, inputs.transpose(1, 2)), -1), inputs)
+        values = torch.bmm(mixed.transpose(0, 1), self._values).transpose(0, 1)
+        return _linear(values.reshape(n, -1), self._out, self._values_bias, add=h)
 
 
 class _FeedForward:

@@ -45,8 +45,10 @@ class CachedForward:
         self._attentions = [_Attention(model, j) for j in range(s.n_layer)] if model.has_attention else []
         self._feed_forwards = [_FeedForward(model, j) for j in range(s.n_layer)]
         self._positions = torch.arange(s.block_size)
-        self._table: Tensor | None = None
+        self._tables: tuple[Tensor, Tensor] | None = None
         self._in_one_go = min(max(1, _ROWS_AHEAD // (batch * s.block_size)), s.block_size)
+        if self._in_one_go > 1:
+            self._mask = torch.full((s.block_size, s.block_size), -torch.inf).triu(1)
         self._windows: _Windows | None = _Windows(s, batch, 1, 0, 0)
         self._next: Future[_Windows] | None = None
         self._worker = ThreadPoolExecutor(1, "windows") if threads > 1 and self._in_one_go > 1 else None
@@ -58,7 +60,7 @@ class CachedForward:
         if self._attentions:
             h = self._attended(ids, start, window)
         else:
-            h = self._embedded(window[:, -1:], window.shape[1] - 1)
+            h, _ = self._embedded(window[:, -1:], window.shape[1] - 1)
             for feed_forward in self._feed_forwards[:-1]:
                 h = feed_forward(h)
         h = _layer_norm(self._feed_forwards[-1](h), self._model.scale3)
@@ -81,8 +83,8 @@ class CachedForward:
 
         Where there is a thread for it, those that come after them begin to be computed.
         """
-        if self._table is None:
-            self._table = self._first_projections()
+        if self._tables is None:
+            self._tables = self._first_projections()
         if self._in_one_go == 1:
             return None
         windows = self._computed(ids, start) if self._next is None else self._next.result()
@@ -116,8 +118,8 @@ class CachedForward:
         (n, end), heads = windows.shape, self._model.settings.n_head
         rows = end - first
         # One row sees all; for rows from the first on, torch knows the mask.
-        mask = torch.full((rows, end), -torch.inf).triu(first + 1) if rows > 1 and first > 0 else None
-        h, projected = self._embedded(windows[:, first:], first), self._looked_up(windows[:, first:], first)
+        mask = self._mask[first:end, :end] if rows > 1 and first > 0 else None
+        h, projected = self._embedded(windows[:, first:], first)
         for j, attention in enumerate(self._attentions[:-1]):
             projected = attention.project(h) if projected is None else projected
             by_head = projected.view(n, rows, 3, heads, -1).permute(2, 0, 3, 1, 4)
@@ -136,25 +138,25 @@ class CachedForward:
         inputs[:, first:end] = new
         return h, inputs[:, :end]
 
-    def _embedded(self, windows: Tensor, first: int) -> Tensor:
-        """h0 of `windows` (n, k), whose positions count from `first`: (n * k, n_embd)."""
-        positions = self._model.wpe.weight[first : first + windows.shape[1]]
-        return torch.embedding(self._model.wte.weight, windows).add_(positions).flatten(0, 1)
+    def _embedded(self, windows: Tensor, first: int) -> tuple[Tensor, Tensor | None]:
+        """h0 of `windows` (n, k), whose positions count from `first`: (n * k, n_embd).
 
-    def _looked_up(self, windows: Tensor, first: int) -> Tensor | None:
-        """The first block's projections of the same, (n * k, 3 * n_embd), where there is a table."""
-        if self._table is None:
-            return None
-        positions = self._positions[first : first + windows.shape[1]]
-        return torch.embedding(self._table, torch.add(positions, windows, alpha=self._block_size).flatten())
+        And, where there is a table, the first block's projections of it: (n * k, 3 * n_embd).
+        """
+        positions = slice(first, first + windows.shape[1])
+        if self._tables is None:
+            h = torch.embedding(self._model.wte.weight, windows) + self._model.wpe.weight[positions]
+            return h.flatten(0, 1), None
+        places = torch.add(self._positions[positions], windows, alpha=self._block_size).flatten()
+        return torch.embedding(self._tables[0], places), torch.embedding(self._tables[1], places)
 
-    def _first_projections(self) -> Tensor | None:
-        """Query, key and value of every token at every position in block 1: (vocab_size * block_size, 3 * n_embd)."""
+    def _first_projections(self) -> tuple[Tensor, Tensor] | None:
+        """h0 of every token at every position, (vocab_size * block_size, n_embd), and block 1's projections of it."""
         s = self._model.settings
         if s.n_layer == 1 or 3 * s.n_embd * s.vocab_size * s.block_size > _LARGEST_TABLE:
             return None
-        h = self._model.wte.weight.unsqueeze(1) + self._model.wpe.weight
-        return self._attentions[0].project(h.flatten(0, 1))
+        h = (self._model.wte.weight.unsqueeze(1) + self._model.wpe.weight).flatten(0, 1)
+        return h, self._attentions[0].project(h)
 
 
 class _Windows:

@@ -111,9 +111,14 @@ class TrainingSettings:
     seed: int = _setting(42, "Seed of torch's generator: weights, shuffling, dropout.")
     engine: Engine = _setting("r", "r: R's arithmetic bit for bit. fast: PyTorch's, close in loss.")
     padding_row: PaddingRow = _setting("r", "Embedding row without gradient: R's (row 1) or corrected (row 0, PAD).")
-    bf16: bool = _setting(False, "Engine fast: bfloat16 autocast.")
-    compile: bool = _setting(False, "Engine fast: torch.compile (needs a C++ compiler).")
-    threads: int | None = _setting(None, "Threads to compute on; they change no bit of engine r. [default: all cores]")
+    bf16: bool | None = _setting(None, "Engine fast: bfloat16 autocast. [default: where a few timed steps are quicker]")
+    compile: bool | None = _setting(
+        None, "Engine fast: torch.compile (needs a C++ compiler). [default: where a long training is quicker so]"
+    )
+    threads: int | None = _setting(
+        None,
+        "Threads to compute on; they change no bit of engine r. [default: all cores; engine fast: what is quicker]",
+    )
     r_threads: int = _setting(1, "Engine r: how many threads R's torch had, whose bits are given.")
     device: str = _setting("cpu", "Where to train: cpu, cuda, cuda:1, mps.")
     checkpoint_every: int = _setting(500, "Steps between two checkpoints.")
@@ -142,6 +147,9 @@ class TrainingSettings:
             raise PygptError(
                 "bf16 and compile belong to engine fast: engine r keeps R's arithmetic. Add engine = fast."
             )
+        if self.engine == "r":
+            object.__setattr__(self, "bf16", False)
+            object.__setattr__(self, "compile", False)
         if self.engine == "fast" and self.r_threads != 1:
             raise PygptError(
                 "r_threads = {value} belongs to engine r: engine fast has not R's bits on any number of threads. "

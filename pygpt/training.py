@@ -2,14 +2,15 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from pygpt import r_semantics
+from pygpt.ahead import Ahead
 from pygpt.corpus import batches, sampled
 from pygpt.exactness import Exactness, Rehearsal
 from pygpt.models import CharacterModel, build_model, cross_entropy
@@ -77,7 +78,7 @@ def start(model: ModelSettings, training: TrainingSettings) -> TrainingState:
     return TrainingState(built, _optimizer(built, training))
 
 
-def fit(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSettings) -> Iterator[Event]:
+def fit(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSettings) -> Generator[Event, None, None]:
     """Train until `epochs` or `max_steps` are reached, from wherever `state` is.
 
     `state` is changed in place. Whoever stops after any event, saves `state` with the generator's state, and
@@ -95,11 +96,12 @@ def fit(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSe
     """
     exactness = _rehearsed(state, train, valid, settings)
     exactness.prepare(state.model)
-    if exactness.threads != exactness.r_threads or exactness.quick or exactness.ahead:
+    of_r = settings.engine == "r"
+    if of_r and (exactness.threads != exactness.r_threads or exactness.quick or exactness.ahead):
         yield exactness
     loss_of = _loss_of(state.model, settings)
     parameters = r_semantics.parameters(state.model)
-    clip = r_semantics.clip_grad_norm if settings.engine == "r" else _clip_fast
+    clip = r_semantics.clip_grad_norm if of_r else _clip_fast
     while state.epoch < settings.epochs:
         order = _order(state, len(train), settings)
         state.model.train()
@@ -144,15 +146,17 @@ def training_step(
 
 
 def _rehearsed(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSettings) -> Exactness:
-    """How this training keeps R's bits: found by a rehearsal, which leaves all as it was.
+    """How this training keeps R's bits, or engine fast its own: found by a rehearsal, which leaves all as it was.
 
-    There is none where threads are R's and the model is so small that nothing can be gained.
+    There is none where threads are R's and the model is so small that nothing can be gained, nor for bf16.
     """
-    threads, r_threads = torch.get_num_threads(), settings.r_threads
-    as_it_is = Exactness(threads, threads)
+    threads, fast = torch.get_num_threads(), settings.engine == "fast"
+    r_threads = threads if fast else settings.r_threads
     steps_left = 0 if state.epoch >= settings.epochs else (settings.max_steps or math.inf) - state.step
     on_cpu = torch.device(settings.device).type == "cpu"
-    if settings.engine != "r" or not on_cpu or steps_left <= 0:
+    draws_ahead = fast and on_cpu and threads > 1 and state.model.settings.dropout > 0 and not settings.compile
+    as_it_is = Exactness(threads, threads, ahead=Ahead() if draws_ahead else None, fused=fast)
+    if settings.bf16 or settings.compile or not on_cpu or steps_left <= 0:
         return as_it_is
     if threads == r_threads and (steps_left < _FEW_STEPS or _multiplications(state.model, settings) < _MANY):
         return as_it_is
@@ -173,7 +177,8 @@ def _rehearsed(state: TrainingState, train: Tensor, valid: Tensor, settings: Tra
         for x, y in _one_of_each_size(valid, len(valid), settings) if whole_epoch else ():
             with torch.no_grad(), rehearsal.begin():
                 loss_of(x, y)
-    return rehearsal.result()
+    result = rehearsal.result()
+    return replace(result, ahead=as_it_is.ahead, fused=True) if fast else result
 
 
 def _multiplications(model: CharacterModel, settings: TrainingSettings) -> int:

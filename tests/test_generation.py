@@ -5,9 +5,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
-from pygpt import cached_forward
+from pygpt import cached_forward, generation
 from pygpt.cached_forward import CachedForward
+from pygpt.determinism import on_threads
 from pygpt.errors import PygptError
 from pygpt.generation import LOGIT_TOLERANCE, generate
 from pygpt.models import CharacterModel, build_model
@@ -55,20 +57,29 @@ def test_samples_are_those_of_their_seeds(model: CharacterModel, prompt: list[in
     assert [list(t) for t in together] == [as_r_does(model, prompt, 15, 0.8, seed + i) for i in range(samples)]
 
 
+@pytest.mark.parametrize("samples", [1, 3, 4])
+def test_samples_are_those_of_their_seeds_on_any_number_of_threads(samples: int) -> None:
+    model = drawn_model(ModelSettings("gpt", 8, 8, 2, 2, 12), seed=0, sharp=10.0)
+    with on_threads(3), patch.object(generation, "_SAMPLES_FOR_A_THREAD", 1):
+        together = zip(*generate(model, [1, 2], 20, 0.8, range(samples)), strict=True)
+        assert [list(t) for t in together] == [as_r_does(model, [1, 2], 20, 0.8, i) for i in range(samples)]
+        assert torch.get_num_threads() == 3
+
+
 @pytest.mark.parametrize("rows_for_onednn", [1, 10**9])
-@given(model=models, prompt=prompts)
+@given(model=models, prompt=prompts, batch=st.sampled_from([1, 2, 90]), grown=st.integers(1, 14))
 def test_cached_logits_are_well_within_the_tolerance(
-    rows_for_onednn: int, model: CharacterModel, prompt: list[int]
+    rows_for_onednn: int, model: CharacterModel, prompt: list[int], batch: int, grown: int
 ) -> None:
     with patch.object(cached_forward, "_ROWS_FOR_ONEDNN", rows_for_onednn):
-        check_cached_logits(model, prompt)
+        check_cached_logits(model, torch.tensor([(prompt * 2)[i:] + (prompt * 2)[:i] for i in range(batch)]), grown)
 
 
-def check_cached_logits(model: CharacterModel, prompt: list[int]) -> None:
-    block_size, ids = model.settings.block_size, torch.tensor([prompt, prompt[::-1]])
-    forward = CachedForward(model, 2)
+def check_cached_logits(model: CharacterModel, ids: Tensor, grown: int) -> None:
+    block_size = model.settings.block_size
+    forward = CachedForward(model, len(ids))
     with torch.no_grad():
-        for end in range(1, len(prompt) + 1):
+        for end in range(min(grown, ids.shape[1]), ids.shape[1] + 1):
             whole = model(ids[:, :end][:, -block_size:])[:, -1]
             bound = LOGIT_TOLERANCE * whole.abs().max().clamp(min=1) / 20
             assert (forward(ids[:, :end]) - whole).abs().max() <= bound

@@ -13,6 +13,8 @@ from pygpt.errors import PygptError
 from pygpt.files import shipped
 from pygpt.output.messages import Message, say
 from pygpt.output.spelling import did_you_mean
+from pygpt.r_random import RGenerator
+from pygpt.settings import SplitAt
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,13 +50,16 @@ def read_corpus(source: str) -> Corpus:
     return _read(Path(source), source)
 
 
-def split(tokens: "np.ndarray[Any, Any]", share: float, train_share: float) -> "tuple[Tensor, Tensor]":
-    """The first `floor(share * n)` tokens, parted at `floor(train_share * that)` (exercise 2)."""
+def split(
+    tokens: "np.ndarray[Any, Any]", share: float, train_share: float, at: SplitAt = "floor"
+) -> "tuple[Tensor, Tensor]":
+    """The first `floor(share * n)` tokens, parted at `floor(train_share * that)` (exercise 2) or at its `round()`."""
     import torch
 
     used = torch.from_numpy(tokens[: math.floor(share * len(tokens))])
-    at = math.floor(train_share * len(used))
-    return used[:at], used[at:]
+    # Python rounds halves to the even number, as R does.
+    for_training = (round if at == "round" else math.floor)(train_share * len(used))
+    return used[:for_training], used[for_training:]
 
 
 def windows(tokens: "Tensor", block_size: int, what: Message) -> "Tensor":
@@ -77,6 +82,26 @@ def windows(tokens: "Tensor", block_size: int, what: Message) -> "Tensor":
     return tokens.unfold(0, block_size + 1, 1)
 
 
+def sampled(windows: int, count: int, seed: int, epoch: int) -> "Tensor":
+    """Which windows an epoch of GPT4R's dataset is made of: one `sample(1:(n - 1), 1)` each, after `set.seed(seed)`.
+
+    R's generator goes on from epoch to epoch; the last window is never drawn. This is R with `num_workers = 0`.
+
+    Args:
+        windows: how many there are, n.
+        count: of an epoch.
+        epoch: from 0.
+
+    Returns:
+        Places from 0, (count,).
+    """
+    import torch
+
+    generator = RGenerator(seed)
+    drawn = generator.sample_int(windows - 1, (epoch + 1) * count, replace=True)
+    return torch.from_numpy(drawn[epoch * count :] - 1)
+
+
 def batches(
     windows: "Tensor", batch_size: int, device: str, order: "Tensor | None" = None, first: int = 0
 ) -> "Iterator[tuple[Tensor, Tensor]]":
@@ -84,12 +109,12 @@ def batches(
 
     Args:
         windows: what `windows` gives.
-        order: which windows, in which order (R's shuffle); None takes them as they come.
+        order: which windows, in which order (R's shuffle, or `sampled`); None takes them as they come.
         first: how many batches to leave out, for resuming.
     """
     import torch
 
-    for start in range(first * batch_size, len(windows), batch_size):
+    for start in range(first * batch_size, len(windows if order is None else order), batch_size):
         chosen = windows[start : start + batch_size] if order is None else windows[order[start : start + batch_size]]
         chosen = chosen.to(device)
         yield chosen[:, :-1].to(torch.int32), chosen[:, 1:].to(torch.int64)

@@ -154,6 +154,8 @@ def _plan(ready: Training) -> str:
         f"{ready.total_steps:,} steps, seed {s.seed}, engine {s.engine} on {s.device}, {threads}, "
         f"padding row {s.padding_row}",
     ]
+    if ready.picked:
+        lines.append(f"picked: {ready.picked}")
     lines += [f"note on the text: {remark}" for remark in ready.remarks]
     if state.step:
         lines.append(f"resumed after step {state.step:,}")

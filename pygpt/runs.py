@@ -17,6 +17,7 @@ from pygpt.determinism import ALL_CORES
 from pygpt.errors import PygptError
 from pygpt.exactness import Exactness
 from pygpt.output.messages import Listed, say
+from pygpt.picking import pick
 from pygpt.settings import ModelSettings, TrainingSettings, check_names, from_dict, split_settings
 from pygpt.text_remarks import remarks
 from pygpt.training import Epoch, Event, Step, TrainingState
@@ -33,6 +34,7 @@ class Training:
 
     Attributes:
         remarks: what the text of a new run holds that its owner may not know.
+        picked: how engine fast computes a new run, and why.
     """
 
     run: RunFolder
@@ -40,12 +42,13 @@ class Training:
     train: Tensor
     valid: Tensor
     remarks: list[str] = field(default_factory=list)
+    picked: str | None = None
 
     @property
     def total_steps(self) -> int:
         """Steps of the whole run."""
         settings = self.run.training
-        steps = settings.epochs * -(-len(self.train) // settings.batch_size)
+        steps = settings.epochs * -(-training.epoch_windows(len(self.train), settings) // settings.batch_size)
         return steps if settings.max_steps is None else min(steps, settings.max_steps)
 
     @property
@@ -80,12 +83,17 @@ def begin(folder: Path, given: dict[str, Any]) -> Training:
     else:
         vocabulary = Vocabulary.from_file(Path(settings.vocabulary))
     model = from_dict(ModelSettings, for_model | {"vocab_size": len(vocabulary)})
-    run = RunFolder(folder, model, settings, {}, vocabulary)
+    run, picked = RunFolder(folder, model, settings, {}, vocabulary), None
     parts = _windows(run, corpus)
+    if settings.engine == "fast":
+        settings, picked = pick(model, settings, *parts)
+        run = dataclasses.replace(run, training=settings)
     run.provenance.update(checkpoints.provenance(corpus.sha256, *map(len, parts)))
+    if picked:
+        run.provenance["picked"] = picked
     state = training.start(model, settings)
     checkpoints.create(run)
-    return Training(run, state, *parts, remarks(corpus.text))
+    return Training(run, state, *parts, remarks(corpus.text), picked)
 
 
 def resume(folder: Path, given: dict[str, Any]) -> Training:
@@ -135,11 +143,11 @@ def _is_own(corpus: Corpus) -> bool:
 
 
 def _settled(settings: TrainingSettings) -> TrainingSettings:
-    """With the number of threads that will be taken, and paths that hold from any folder."""
+    """With the number of threads that engine r will take, and paths that hold from any folder."""
     vocabulary = settings.vocabulary if settings.vocabulary in ORDERS else str(Path(settings.vocabulary).absolute())
     return dataclasses.replace(
         settings,
-        threads=settings.threads or ALL_CORES,
+        threads=settings.threads or (ALL_CORES if settings.engine == "r" else None),
         corpus=_anywhere(settings.corpus),
         vocabulary=vocabulary,
     )
@@ -196,11 +204,11 @@ def _same_corpus(run: RunFolder) -> Corpus:
 
 def _windows(run: RunFolder, corpus: Corpus) -> tuple[Tensor, Tensor]:
     tokens = run.vocabulary.encode(corpus.text, say("the corpus {name}", name=corpus.name))
-    parts = split(tokens, run.training.share, run.training.train_share)
-    block_size = run.model.block_size
+    s, block_size = run.training, run.model.block_size
+    parts = split(tokens, s.share, s.train_share, s.split_at)
     return (
         windows(parts[0], block_size, say("the training part of {name}", name=corpus.name)),
-        windows(parts[1], block_size, say("the validation part of {name}", name=corpus.name)),
+        windows(parts[1], block_size, say("the validation part of {name}", name=corpus.name))[: s.valid_windows],
     )
 
 

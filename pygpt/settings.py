@@ -21,6 +21,9 @@ Settings = TypeVar("Settings", bound="ModelSettings | TrainingSettings")
 ModelName = Literal["gpt", "gpt_noattn"]
 Engine = Literal["r", "fast"]
 PaddingRow = Literal["r", "corrected"]
+OptimizerName = Literal["adamw", "adam"]
+Order = Literal["shuffle", "sample"]
+SplitAt = Literal["floor", "round"]
 MODELS: tuple[ModelName, ...] = get_args(ModelName)
 # What the R code, the recordings and students' ports call the models and the settings that have other names there.
 R_MODELS: dict[ModelName, str] = {"gpt": "GPT", "gpt_noattn": "GPT_NoAttn"}
@@ -90,17 +93,32 @@ class TrainingSettings:
     vocabulary: str = _setting("icu", "Order of the characters: icu (R's default), c, or a vocabulary.json.")
     share: float = _setting(0.3, "Share of the text that is used, from its start; of a text of your own, 1.")
     train_share: float = _setting(0.9, "Share of that which is trained on; the rest validates.")
+    split_at: SplitAt = _setting(
+        "floor", "How the number of characters to train on is made whole: floor, or R's round."
+    )
+    order: Order = _setting("shuffle", "shuffle: each window once an epoch. sample: windows drawn by R's sample().")
+    sample_seed: int = _setting(1, "Order sample: what R's set.seed() was called with.")
+    epoch_windows: int | None = _setting(
+        None, "Order sample: windows drawn in an epoch. [default: as many as there are]"
+    )
+    valid_windows: int | None = _setting(None, "Validate on the first so many windows. [default: all]")
     batch_size: int = _setting(64, "Windows per step.")
-    lr: float = _setting(0.001, "Learning rate of AdamW.")
+    optimizer: OptimizerName = _setting("adamw", "adamw, or adam (without weight decay), as R torch has them.")
+    lr: float = _setting(0.001, "Learning rate of the optimizer.")
     max_norm: float = _setting(1.0, "Gradients are scaled down to this norm.")
     epochs: int = _setting(3, "Passes over the training windows.")
     max_steps: int | None = _setting(None, "Stop after this many steps in all. [default: no limit]")
     seed: int = _setting(42, "Seed of torch's generator: weights, shuffling, dropout.")
     engine: Engine = _setting("r", "r: R's arithmetic bit for bit. fast: PyTorch's, close in loss.")
     padding_row: PaddingRow = _setting("r", "Embedding row without gradient: R's (row 1) or corrected (row 0, PAD).")
-    bf16: bool = _setting(False, "Engine fast: bfloat16 autocast.")
-    compile: bool = _setting(False, "Engine fast: torch.compile (needs a C++ compiler).")
-    threads: int | None = _setting(None, "Threads to compute on; they change no bit of engine r. [default: all cores]")
+    bf16: bool | None = _setting(None, "Engine fast: bfloat16 autocast. [default: where a few timed steps are quicker]")
+    compile: bool | None = _setting(
+        None, "Engine fast: torch.compile (needs a C++ compiler). [default: where a long training is quicker so]"
+    )
+    threads: int | None = _setting(
+        None,
+        "Threads to compute on; they change no bit of engine r. [default: all cores; engine fast: what is quicker]",
+    )
     r_threads: int = _setting(1, "Engine r: how many threads R's torch had, whose bits are given.")
     device: str = _setting("cpu", "Where to train: cpu, cuda, cuda:1, mps.")
     checkpoint_every: int = _setting(500, "Steps between two checkpoints.")
@@ -109,7 +127,9 @@ class TrainingSettings:
         _check_types(self)
         for name in ("batch_size", "epochs", "checkpoint_every"):
             _require(1 <= getattr(self, name) < _MOST, name, getattr(self, name), _FROM_1)
-        _require(self.max_steps is None or 1 <= self.max_steps < _MOST, "max_steps", self.max_steps, _FROM_1)
+        for name in ("max_steps", "epoch_windows", "valid_windows"):
+            value = getattr(self, name)
+            _require(value is None or 1 <= value < _MOST, name, value, _FROM_1)
         for name in ("threads", "r_threads"):
             value = getattr(self, name)
             _require(value is None or 1 <= value <= MOST_THREADS, name, value, _TO_MOST_THREADS)
@@ -119,10 +139,17 @@ class TrainingSettings:
         for name in ("share", "train_share"):
             _require(0 < getattr(self, name) <= 1, name, getattr(self, name), say("above 0 and at most 1"))
         _require(0 <= self.seed < 2**63, "seed", self.seed, say("a whole number from 0 to 2^63 - 1"))
+        seeds = say("a whole number from -(2^31 - 1) to 2^31 - 1")
+        _require(-_MOST < self.sample_seed < _MOST, "sample_seed", self.sample_seed, seeds)
+        if self.order == "shuffle" and (self.epoch_windows is not None or self.sample_seed != 1):
+            raise PygptError("sample_seed and epoch_windows belong to order = sample: add it, or leave them out.")
         if self.engine == "r" and (self.bf16 or self.compile):
             raise PygptError(
                 "bf16 and compile belong to engine fast: engine r keeps R's arithmetic. Add engine = fast."
             )
+        if self.engine == "r":
+            object.__setattr__(self, "bf16", False)
+            object.__setattr__(self, "compile", False)
         if self.engine == "fast" and self.r_threads != 1:
             raise PygptError(
                 "r_threads = {value} belongs to engine r: engine fast has not R's bits on any number of threads. "

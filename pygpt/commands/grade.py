@@ -43,6 +43,11 @@ def grade() -> None:
     type=_FILE,
     help="Ask about these trained weights, too, as R wrote them (torch_save, luz_save, …) or safetensors.",
 )
+@click.option(
+    "--recording",
+    type=_FILE,
+    help="Hold ports of any module against this recording (record_module.R): each defines build(**args).",
+)
 @click.option("--only", multiple=True, metavar="CHECK", help="Run and count only this check or stage; repeatable.")
 @click.option("--roster", "roster_file", type=_FILE, help="The class's list (CSV): submission, name, id, days_late.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of the drawn cases. [default: drawn, in the report]")
@@ -59,6 +64,7 @@ def run(
     submissions: tuple[Path, ...],
     rubric_file: Path | None,
     weights_file: Path | None,
+    recording: Path | None,
     only: tuple[str, ...],
     roster_file: Path | None,
     seed: int | None,
@@ -90,9 +96,13 @@ def run(
     from pygpt.grading.reports.text import of_class, one
     from pygpt.grading.rubric import read_rubric
     from pygpt.grading.submission import find
+    from pygpt.module_grading.grading import rubric_for
     from pygpt.r_files.weights import read_weights
 
-    job = GradingJob(narrowed(read_rubric(rubric_file), only), seed, lang, unsafe, r_threads or 1)
+    if recording and (only or weights_file):
+        raise PygptError("--only and --weights are of the course's models: not with --recording")
+    rubric = rubric_for(recording, rubric_file) if recording else narrowed(read_rubric(rubric_file), only)
+    job = GradingJob(rubric, seed, lang, unsafe, r_threads or 1, recording=recording)
     if weights_file:
         weights = read_weights(weights_file)
         tell_note(weights.note(heads=False))  # any number of heads asks as well

@@ -193,6 +193,26 @@ def record(out: Path, corpus: Path | None, r_threads: int | None) -> None:
     click.echo(f"The recordings are in {out}")
 
 
+@parity.command(cls=Command, epilog="Example: parity quirks port.py:build")
+@click.argument("module", metavar="MODULE.py|FILE")
+@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JSON, too.")
+def quirks(module: str, json_file: Path | None) -> None:
+    """List what R torch does otherwise than PyTorch for the layers and functions that occur, each with its evidence.
+
+    MODULE.py is read and not run; with MODULE.py:build its function build() is called for the layers, too.
+    FILE is R code (model.R, read and not run) or a recording of R.
+    """
+    from pygpt.files import json_text, write_atomically
+    from pygpt.parity.quirks.places import matches
+    from pygpt.parity.quirks.report import as_json, as_text
+
+    looked_at, concerned = matches(module)
+    for line in as_text(looked_at, concerned):
+        click.echo(line)
+    if json_file:
+        write_atomically(json_file, json_text(as_json(looked_at, concerned)))
+
+
 @parity.command(cls=Command, epilog="Example: parity doctor --json")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 
 from pygpt.errors import PygptError
 from pygpt.isolation.sandbox import Limits
+from pygpt.isolation.session import COURSE_PARTS
 from pygpt.output.spelling import did_you_mean
 
-PARTS = ("GPT", "GPT_NoAttn", "Encoder", "Decoder", "generate", "loss", "make_optimizer", "train_step")
-"""What a submission can define."""
+PARTS = COURSE_PARTS
 VISIBILITIES = ("visible", "hidden", "after_due_date", "after_published")
 """Gradescope's words for who sees a test."""
 _DEFAULT = Path(__file__).with_name("rubric.toml")
@@ -53,13 +53,18 @@ class Rubric:
         return self.visibility.get(check, self.visibility.get(check.split(".")[0], VISIBILITIES[0]))
 
 
-def read_rubric(path: Path | None = None) -> Rubric:
+def read_rubric(path: Path | None = None, points: Path | None = None) -> Rubric:
     """The default rubric, or the default with what a file says instead.
+
+    Args:
+        points: a file with the points of checks that are not the course's; no parts are asked for then.
 
     Raises:
         PygptError: the file cannot be read, is not TOML, or has an unknown key or a value that is not allowed.
     """
     default = tomllib.loads(_DEFAULT.read_text(encoding="utf-8"))
+    if points is not None:
+        default |= {"points": _read(points)["points"], "caps": {}, "parts": {}, "tolerances": {}}
     given = {} if path is None else _read(path)
     if unknown := [table for table in given if table not in default]:
         raise PygptError(
@@ -78,7 +83,7 @@ def read_rubric(path: Path | None = None) -> Rubric:
         gates=_numbers(path, "gates", merged["gates"]),
         late=_numbers(path, "late", merged["late"]),
         visibility=_visibility(path, merged["visibility"]),
-        parts=_parts(path, merged["parts"]["asked"]),
+        parts=_parts(path, merged["parts"]["asked"]) if merged["parts"] else (),
         tolerances=_numbers(path, "tolerances", merged["tolerances"]),
         limits=_limits(path, merged["limits"]),
         values=merged,

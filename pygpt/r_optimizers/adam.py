@@ -51,11 +51,12 @@ class _InDoubles(_Adams):
     """Adam's update with all scalars in double precision."""
 
     def update(self, group: Group, parameter: Tensor, gradient: Tensor, number: int) -> None:
-        state = self._state_of(group, parameter, 0.0)
-        state["step"] += 1.0
+        # R counts in a number; a tensor of double precision, so that all of the state can be kept in a file
+        state = self._state_of(group, parameter, torch.zeros((), dtype=torch.float64))
+        step = state["step"].add_(1).item()
         gradient = self.decayed(group, parameter, gradient)
         mean, squares = self._means(group, parameter, gradient)
-        bias1, bias2 = (1 - power(beta, state["step"]) for beta in group["betas"])
+        bias1, bias2 = (1 - power(beta, step) for beta in group["betas"])
         denominator = (squares.sqrt() / bias2**0.5).add_(group["eps"])
         parameter.addcdiv_(mean, denominator, value=-(group["lr"] / bias1))
 

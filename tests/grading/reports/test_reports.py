@@ -27,7 +27,7 @@ from pygpt.grading.reports.text import of_class, one
 from pygpt.grading.rubric import read_rubric
 from pygpt.isolation import bubblewrap, sandbox
 from pygpt.output.messages import LANGUAGES, plain, say
-from tests.grading.helpers import CORRECT, grade_files, grade_sources, mutated, needs_isolation
+from tests.grading.helpers import CORRECT, grade_file, grade_sources, mutated, needs_isolation
 
 Cli = Callable[..., Result]
 EVIL = "\x1b[31m=cmd()<script>alert(1)</script>\u202e\n\x07"
@@ -111,7 +111,7 @@ def test_a_real_injection_through_names_and_messages() -> None:
 
 @needs_isolation
 def test_services_get_what_they_document() -> None:
-    report = grade_files(("correct",))["correct"]
+    report = grade_file("correct")
     results = json.loads(services.gradescope(report, read_rubric()))
     assert results["score"] == sum(test["score"] for test in results["tests"]) == 100
     top = {"score", "execution_time", "output", "output_format", "test_output_format", "test_name_format", "visibility"}

@@ -167,8 +167,11 @@ def save_checkpoint(run: RunFolder, state: TrainingState, new_losses: list[tuple
     write_atomically(run.folder / RESUME, save(_state_tensors(state), {"pygpt": _place(state)}))
 
 
-def restore_checkpoint(run: RunFolder, state: TrainingState) -> bool:
+def restore_checkpoint(run: RunFolder, state: TrainingState, writes: bool = True) -> bool:
     """Put `state`, as `training.start` made it, and torch's generator where the last checkpoint was.
+
+    Args:
+        writes: cut the losses of steps back to there, too.
 
     Returns:
         False where the run was stopped before its first checkpoint: `state` is as it was.
@@ -178,7 +181,8 @@ def restore_checkpoint(run: RunFolder, state: TrainingState) -> bool:
     """
     path = run.folder / RESUME
     if not path.exists():
-        losses.cut_steps(run.folder / STEPS, 0)
+        if writes:
+            losses.cut_steps(run.folder / STEPS, 0)
         return False
     tensors, metadata = read_tensors(path)
     try:
@@ -203,7 +207,8 @@ def restore_checkpoint(run: RunFolder, state: TrainingState) -> bool:
         raise PygptError("{path} is not a checkpoint of this run ({why})", path=path, why=repr(error)) from error
     if state.mean_loss is not None:
         state.mean_loss = state.mean_loss.to(run.training.device)
-    losses.cut_steps(run.folder / STEPS, state.step)
+    if writes:
+        losses.cut_steps(run.folder / STEPS, state.step)
     return True
 
 

@@ -91,6 +91,7 @@ class TrainingSettings:
     share: float = _setting(0.3, "Share of the text that is used, from its start; of a text of your own, 1.")
     train_share: float = _setting(0.9, "Share of that which is trained on; the rest validates.")
     batch_size: int = _setting(64, "Windows per step.")
+    accumulate: int = _setting(1, "Engine fast: parts of a batch, computed one after the other where memory is short.")
     lr: float = _setting(0.001, "Learning rate of AdamW.")
     max_norm: float = _setting(1.0, "Gradients are scaled down to this norm.")
     epochs: int = _setting(3, "Passes over the training windows.")
@@ -123,12 +124,29 @@ class TrainingSettings:
             raise PygptError(
                 "bf16 and compile belong to engine fast: engine r keeps R's arithmetic. Add engine = fast."
             )
+        _check_accumulate(self)
         if self.engine == "fast" and self.r_threads != 1:
             raise PygptError(
                 "r_threads = {value} belongs to engine r: engine fast has not R's bits on any number of threads. "
                 "Leave it out, or take engine = r.",
                 value=self.r_threads,
             )
+
+
+def _check_accumulate(settings: TrainingSettings) -> None:
+    n, batch_size = settings.accumulate, settings.batch_size
+    _require(1 <= n < _MOST, "accumulate", n, _FROM_1)
+    if n > batch_size:
+        raise PygptError(
+            "accumulate = {n} is not allowed: a batch of batch_size = {batch_size} has not so many parts",
+            n=n, batch_size=batch_size,
+        )  # fmt: skip
+    if n > 1 and settings.engine == "r":
+        raise PygptError(
+            "accumulate = {n} belongs to engine fast: R adds up each gradient over the whole batch, and parts added "
+            "one after the other have other bits. Leave it out, or take engine = fast.",
+            n=n,
+        )
 
 
 def from_dict(cls: type[Settings], values: dict[str, Any]) -> Settings:

@@ -11,14 +11,14 @@ MOST_LINES = 300
 
 # From the ground up. A room may take from those before it and from itself; the spine has an order of its own.
 FLOORS = (
-    ("version", "errors", "memory", "waiting", "determinism", "files"),
+    ("version", "errors", "memory", "waiting", "determinism", "files", "processes"),
     ("output",),
     ("isolation",),
     ("settings", "vocabulary", "encoding", "corpus", "text_remarks"),
-    ("r_semantics", "products", "ahead", "exactness", "models", "trace", "training"),
+    ("r_semantics", "products", "ahead", "exactness", "models", "trace", "shares", "training"),
     ("cached_forward", "generation", "weights", "losses", "checkpoints"),
     ("r_files",),
-    ("figures", "runs"),
+    ("figures", "machine", "runs"),
     ("attention", "r"),
     ("parity", "progress"),
     ("api",),

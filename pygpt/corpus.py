@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
+    from pygpt.shuffling import Shuffling
+
 SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 SHAKESPEARE_URL = "https://raw.githubusercontent.com/AGPatriota/GPT4R/main/Shakespeare.txt"
 NAMES = ("sample", "shakespeare")
@@ -78,7 +80,7 @@ def windows(tokens: "Tensor", block_size: int, what: Message) -> "Tensor":
 
 
 def batches(
-    windows: "Tensor", batch_size: int, device: str, order: "Tensor | None" = None, first: int = 0
+    windows: "Tensor", batch_size: int, device: str, order: "Tensor | Shuffling | None" = None, first: int = 0
 ) -> "Iterator[tuple[Tensor, Tensor]]":
     """Pairs (x int32, y int64), each (batch, block_size), rows of the embedding; the short last batch is kept.
 

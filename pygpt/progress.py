@@ -80,7 +80,7 @@ def _watch(ready: Training, quiet: bool) -> None:
     began = time.monotonic()
     with _interruptible() as stop, _bars(console) as bars:
         _follow(ready, stop, bars)
-    if ready.finished:
+    if ready.finished and ready.processes.writes:
         console.print(_summary(ready, time.monotonic() - began))
 
 

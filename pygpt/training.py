@@ -17,6 +17,7 @@ from pygpt.models import CharacterModel, build_model, cross_entropy
 from pygpt.processes import ALONE, Processes
 from pygpt.settings import ModelSettings, TrainingSettings
 from pygpt.shares import LossOf, Shares, whole
+from pygpt.shuffling import Shuffling
 
 
 @dataclass(frozen=True)
@@ -241,7 +242,7 @@ def _running_validation(
         yield mean
 
 
-def _order(state: TrainingState, windows: int) -> Tensor:
+def _order(state: TrainingState, windows: int) -> Tensor | Shuffling:
     if state.shuffle_rng is None:
         state.shuffle_rng = torch.get_rng_state()
         return r_semantics.shuffle(windows)

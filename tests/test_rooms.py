@@ -14,7 +14,7 @@ FLOORS = (
     ("version", "errors", "memory", "waiting", "determinism", "files", "processes"),
     ("output",),
     ("isolation",),
-    ("settings", "vocabulary", "encoding", "corpus", "text_remarks"),
+    ("settings", "vocabulary", "encoding", "shuffling", "corpus", "text_remarks"),
     ("r_semantics", "products", "ahead", "exactness", "models", "trace", "shares", "training"),
     ("cached_forward", "generation", "weights", "losses", "checkpoints"),
     ("r_files",),

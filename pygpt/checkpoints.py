@@ -5,6 +5,7 @@ settings.json         settings and where they came from: versions, seed, threads
 vocabulary.json       the characters in their order
 history.csv           luz's losses, an epoch a line
 steps.csv             the loss of every step
+tokens.safetensors    the tokens of a large text, mapped into memory
 resume.safetensors    weights, optimizer, generator and place in the epoch: all that an exact resume needs
 
 Every file but steps.csv is written anew and renamed; steps.csv grows, and resuming cuts it back to the checkpoint.
@@ -35,7 +36,7 @@ from pygpt.weights import check_state, load_state, read_tensors, save_weights
 
 FORMAT = 1
 SETTINGS, VOCABULARY, WEIGHTS, RESUME = "settings.json", "vocabulary.json", "weights.safetensors", "resume.safetensors"
-FIGURE = "figure.png"
+FIGURE, TOKENS = "figure.png", "tokens.safetensors"
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,14 @@ from pygpt.errors import PygptError
 from pygpt.files import shipped
 from pygpt.output.messages import Message, say
 from pygpt.output.spelling import did_you_mean
+from pygpt.text_remarks import remarks
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
     from pygpt.shuffling import Shuffling
+    from pygpt.vocabulary import Vocabulary
 
 SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 SHAKESPEARE_URL = "https://raw.githubusercontent.com/AGPatriota/GPT4R/main/Shakespeare.txt"
@@ -32,6 +34,30 @@ class Corpus:
     name: str
     text: str
     sha256: str
+
+    @property
+    def characters(self) -> str:
+        """Each character once, in the order in which they first come."""
+        return "".join(dict.fromkeys(self.text))
+
+    @property
+    def length(self) -> int:
+        """In characters."""
+        return len(self.text)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the text holds that its owner may not know."""
+        return remarks(self.text)
+
+    def tokens(self, vocabulary: "Vocabulary", share: float, cache: Path) -> "Tensor":
+        """Rows of the vocabulary, (floor(share * length),); a text that is held needs no cache.
+
+        Raises:
+            PygptError: the vocabulary lacks a character.
+        """
+        rows = vocabulary.encode(self.text, say("the corpus {name}", name=self.name))
+        return split(rows, share, 1.0)[0]
 
 
 def read_corpus(source: str) -> Corpus:
@@ -55,6 +81,11 @@ def split(tokens: "np.ndarray[Any, Any]", share: float, train_share: float) -> "
     import torch
 
     used = torch.from_numpy(tokens[: math.floor(share * len(tokens))])
+    return part(used, train_share)
+
+
+def part(used: "Tensor", train_share: float) -> "tuple[Tensor, Tensor]":
+    """Tokens, parted at `floor(train_share * n)`."""
     at = math.floor(train_share * len(used))
     return used[:at], used[at:]
 
@@ -70,13 +101,18 @@ def windows(tokens: "Tensor", block_size: int, what: Message) -> "Tensor":
     Raises:
         PygptError: fewer than two windows.
     """
-    if len(tokens) < block_size + 2:
+    check_length(len(tokens), block_size, what)
+    return tokens.unfold(0, block_size + 1, 1)
+
+
+def check_length(n: int, block_size: int, what: Message) -> None:
+    """Raise PygptError where `n` characters are fewer than two windows."""
+    if n < block_size + 2:
         raise PygptError(
             "{what} has {n} characters: too short for two windows of block_size = {block_size} "
             "(at least {least} are needed). Use a longer text, a larger share or a smaller block_size.",
-            what=what, n=len(tokens), block_size=block_size, least=block_size + 2,
+            what=what, n=n, block_size=block_size, least=block_size + 2,
         )  # fmt: skip
-    return tokens.unfold(0, block_size + 1, 1)
 
 
 def batches(

@@ -6,7 +6,7 @@ Gloo carries what lies on the CPU, NCCL what lies on a GPU. Where torchrun start
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.distributed as dist
@@ -26,6 +26,8 @@ class Processes:
 
     rank: int = 0
     count: int = 1
+    # Kept to the end: gloo's thread lets go of a tensor a little later than we do, and must not be the last to.
+    _votes: Tensor = field(default_factory=lambda: torch.zeros(()), repr=False, compare=False)
 
     @property
     def writes(self) -> bool:
@@ -61,9 +63,9 @@ class Processes:
         """
         if self.count == 1:
             return here
-        votes = torch.tensor(float(here))
-        self.add(votes)
-        return votes.item() > 0
+        self._votes.fill_(float(here))
+        self.add(self._votes)
+        return self._votes.item() > 0
 
 
 ALONE = Processes()
@@ -90,8 +92,10 @@ def joined() -> Iterator[Processes]:
         raise PygptError(
             "the processes that torchrun started cannot reach one another ({why})", why=_first_line(error)
         ) from error
-    yield Processes(dist.get_rank(), dist.get_world_size())
-    # Not after an error: there may be nobody left to take leave of.
+    processes = Processes(dist.get_rank(), dist.get_world_size())
+    yield processes
+    # Together, when the one that writes has written all; and not after an error, when nobody may be left to wait for.
+    processes.any(False)
     dist.destroy_process_group()
 
 

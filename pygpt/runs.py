@@ -1,6 +1,7 @@
 """A run from its settings to its end: begun or resumed, trained, saved. It knows no terminal."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,15 +11,15 @@ from torch import Tensor
 
 from pygpt import checkpoints, training
 from pygpt.checkpoints import RunFolder
-from pygpt.corpus import NAMES, SHAKESPEARE_SHA256, Corpus, read_corpus, split, windows
+from pygpt.corpus import NAMES, SHAKESPEARE_SHA256, Corpus, check_length, part, windows
 from pygpt.determinism import ALL_CORES
 from pygpt.errors import PygptError
 from pygpt.exactness import Exactness
+from pygpt.large_corpus import LargeCorpus, open_corpus
 from pygpt.machine import check_machine
-from pygpt.output.messages import Listed, say
+from pygpt.output.messages import Listed, Message, say
 from pygpt.processes import ALONE, Processes
 from pygpt.settings import ModelSettings, TrainingSettings, check_names, from_dict, split_settings
-from pygpt.text_remarks import remarks
 from pygpt.training import Epoch, Event, Step, TrainingState
 from pygpt.vocabulary import ORDERS, Vocabulary
 
@@ -95,14 +96,15 @@ def begin(folder: Path, given: dict[str, Any], processes: Processes = ALONE) -> 
     from_dict(ModelSettings, for_model)  # says what is wrong before a long text is read
     check_machine(settings, processes)
     checkpoints.refuse_to_overwrite(folder)
-    corpus = read_corpus(settings.corpus)
+    corpus = open_corpus(settings.corpus)
     if "share" not in given and _is_own(corpus):
         settings = dataclasses.replace(settings, share=1.0)
     if settings.vocabulary in ORDERS:
-        vocabulary = Vocabulary.from_text(corpus.text, settings.vocabulary)
+        vocabulary = Vocabulary.from_text(corpus.characters, settings.vocabulary)
     else:
         vocabulary = Vocabulary.from_file(Path(settings.vocabulary))
     model = from_dict(ModelSettings, for_model | {"vocab_size": len(vocabulary)})
+    _check_lengths(corpus, settings, model.block_size)
     run = RunFolder(folder, model, settings, {}, vocabulary)
     parts = _windows(run, corpus)
     run.provenance.update(checkpoints.provenance(corpus.sha256, *map(len, parts)))
@@ -110,7 +112,7 @@ def begin(folder: Path, given: dict[str, Any], processes: Processes = ALONE) -> 
         run.provenance[_PROCESSES] = processes.count
     state = training.start(model, settings)
     checkpoints.create(run)
-    return Training(run, state, *parts, remarks(corpus.text), processes)
+    return Training(run, state, *parts, corpus.remarks, processes)
 
 
 def resume(folder: Path, given: dict[str, Any], processes: Processes = ALONE) -> Training:
@@ -169,7 +171,7 @@ def carry_on(ready: Training, stopped: Callable[[], bool] = lambda: False) -> It
     save()
 
 
-def _is_own(corpus: Corpus) -> bool:
+def _is_own(corpus: Corpus | LargeCorpus) -> bool:
     """Whether a text is neither of those that come with pygpt; the course's is known by its bytes, wherever it lies."""
     return corpus.name not in NAMES and corpus.sha256 != SHAKESPEARE_SHA256
 
@@ -230,8 +232,8 @@ def _check_not_behind(ready: Training) -> None:
             )  # fmt: skip
 
 
-def _same_corpus(run: RunFolder) -> Corpus:
-    corpus, sha256 = read_corpus(run.training.corpus), run.provenance.get("corpus_sha256")
+def _same_corpus(run: RunFolder) -> Corpus | LargeCorpus:
+    corpus, sha256 = open_corpus(run.training.corpus), run.provenance.get("corpus_sha256")
     if corpus.sha256 != sha256:
         raise PygptError(
             "the corpus {corpus} has changed since {folder} was begun: its SHA-256 is {now}, not {then}",
@@ -240,11 +242,24 @@ def _same_corpus(run: RunFolder) -> Corpus:
     return corpus
 
 
-def _windows(run: RunFolder, corpus: Corpus) -> tuple[Tensor, Tensor]:
-    tokens = run.vocabulary.encode(corpus.text, say("the corpus {name}", name=corpus.name))
-    parts = split(tokens, run.training.share, run.training.train_share)
-    block_size = run.model.block_size
+def _windows(run: RunFolder, corpus: Corpus | LargeCorpus) -> tuple[Tensor, Tensor]:
+    settings, block_size = run.training, run.model.block_size
+    tokens = corpus.tokens(run.vocabulary, settings.share, run.folder / checkpoints.TOKENS)
+    train, valid = part(tokens, settings.train_share)
+    for_train, for_valid = _parts_names(corpus)
+    return windows(train, block_size, for_train), windows(valid, block_size, for_valid)
+
+
+def _parts_names(corpus: Corpus | LargeCorpus) -> tuple[Message, Message]:
     return (
-        windows(parts[0], block_size, say("the training part of {name}", name=corpus.name)),
-        windows(parts[1], block_size, say("the validation part of {name}", name=corpus.name)),
+        say("the training part of {name}", name=corpus.name),
+        say("the validation part of {name}", name=corpus.name),
     )
+
+
+def _check_lengths(corpus: Corpus | LargeCorpus, settings: TrainingSettings, block_size: int) -> None:
+    """Before the tokens of a large text are written."""
+    used = math.floor(settings.share * corpus.length)
+    train = math.floor(settings.train_share * used)
+    for n, what in zip((train, used - train), _parts_names(corpus), strict=True):
+        check_length(n, block_size, what)

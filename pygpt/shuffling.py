@@ -1,8 +1,8 @@
 """`torch.randperm(n)` of a text so long that torch draws 64 bits a place: its beginning, in little memory.
 
 libtorch then fills the order from the inside out (TensorFactories.cpp, `randperm_cpu`): in turn i = 0, 1, ..., n - 1 it
-draws z from 0 to i, puts the number that stands at place z to place i, and i to place z. So the number at place p is the
-last i above p whose z was p; where there is none, it is what the first turns put there. One pass through all draws,
+draws z from 0 to i, puts the number that stands at place z to place i, and i to place z. So the number at place p is
+the last i above p whose z was p; where there is none, it is what the first turns put there. One pass through all draws,
 which has to be made for what is drawn after them anyhow, settles the first places.
 """
 
@@ -56,7 +56,7 @@ def _drawn(start: int, end: int) -> NDArray[np.int64]:
     return (bits % np.arange(start + 1, end + 1, dtype=np.uint64)).astype(np.int64)
 
 
-def _inside_out(drawn: NDArray[np.int64]) -> NDArray[np.int64]:
+def _inside_out(drawn: NDArray[np.int64]) -> NDArray[np.int32]:
     """The order after the turns from 0 on that drew these places."""
     n = len(drawn)
     turns = np.argsort(drawn, kind="stable")

@@ -14,7 +14,7 @@ FLOORS = (
     ("version", "errors", "memory", "waiting", "determinism", "files", "processes"),
     ("output",),
     ("isolation",),
-    ("settings", "vocabulary", "encoding", "shuffling", "corpus", "text_remarks"),
+    ("settings", "vocabulary", "encoding", "shuffling", "text_remarks", "corpus", "token_cache", "large_corpus"),
     ("r_semantics", "products", "ahead", "exactness", "models", "trace", "shares", "training"),
     ("cached_forward", "generation", "weights", "losses", "checkpoints"),
     ("r_files",),

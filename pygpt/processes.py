@@ -3,10 +3,11 @@
 Gloo carries what lies on the CPU, NCCL what lies on a GPU. Where torchrun started nothing, there is one process.
 """
 
+import importlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
@@ -26,8 +27,6 @@ class Processes:
 
     rank: int = 0
     count: int = 1
-    # Kept to the end: gloo's thread lets go of a tensor a little later than we do, and must not be the last to.
-    _votes: Tensor = field(default_factory=lambda: torch.zeros(()), repr=False, compare=False)
 
     @property
     def writes(self) -> bool:
@@ -63,9 +62,9 @@ class Processes:
         """
         if self.count == 1:
             return here
-        self._votes.fill_(float(here))
-        self.add(self._votes)
-        return self._votes.item() > 0
+        votes = torch.tensor(float(here))
+        self.add(votes)
+        return votes.item() > 0
 
 
 ALONE = Processes()
@@ -83,6 +82,9 @@ def joined() -> Iterator[Processes]:
     if not dist.is_available() or not dist.is_torchelastic_launched() or int(os.environ["WORLD_SIZE"]) == 1:
         yield ALONE
         return
+    # Default arguments in there take hold of the group, if there is one when they are imported (an optimizer does so):
+    # then its threads outlive it, and may abort a process that ends.
+    importlib.import_module("torch.distributed.nn.functional")
     local, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
     if local < gpus:
         torch.cuda.set_device(local)

@@ -98,6 +98,21 @@ def test_what_is_refused_is_said_once_and_nothing_is_written(environment: dict[s
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to count threads")
+def test_no_thread_outlives_the_training(environment: dict[str, str], tmp_path: Path) -> None:
+    """One that does may abort a process that ends."""
+    code = (
+        "import os, sys, pygpt\n"
+        "pygpt.train(sys.argv[1], corpus='sample', share=0.04, block_size=8, n_embd=8, max_steps=2, threads=1)\n"
+        "print('threads', len(os.listdir('/proc/self/task')))"
+    )
+    (tmp_path / "train.py").write_text(code)
+    command = [*TORCHRUN, str(tmp_path / "train.py"), str(tmp_path / "run")]
+    env = {**environment, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=240, check=True)
+    assert done.stdout.count("threads 1\n") == 2, done.stdout
+
+
 def wait_for(file: Path, process: subprocess.Popen[str]) -> None:
     while not file.exists():
         assert process.poll() is None, process.communicate()

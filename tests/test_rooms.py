@@ -13,14 +13,24 @@ ONE_FILE = {"r_reference/record_module.R": 350}
 
 # From the ground up. A room may take from those before it and from itself; the spine has an order of its own.
 FLOORS = (
-    ("version", "errors", "memory", "waiting", "determinism", "files"),
+    ("version", "errors", "memory", "waiting", "determinism", "files", "processes"),
     ("output",),
     ("isolation",),
-    ("settings", "r_random", "vocabulary", "encoding", "corpus", "text_remarks"),
-    ("r_semantics", "r_optimizers", "products", "ahead", "fused", "exactness", "models", "trace", "training"),
+    (
+        "settings",
+        "r_random",
+        "vocabulary",
+        "encoding",
+        "shuffling",
+        "text_remarks",
+        "corpus",
+        "token_cache",
+        "large_corpus",
+    ),
+    ("r_semantics", "r_optimizers", "products", "ahead", "fused", "exactness", "models", "trace", "shares", "training"),
     ("cached_forward", "generation", "weights", "losses", "checkpoints"),
     ("r_files",),
-    ("figures", "picking", "runs"),
+    ("figures", "machine", "picking", "runs"),
     ("attention", "r"),
     ("layouts",),
     ("parity", "progress"),

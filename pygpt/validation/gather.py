@@ -40,7 +40,7 @@ from pygpt.weights import weights_sha256
 QUICK_STEPS = 200
 # Settings that make a run another draw of the course's, not another exercise.
 _FREE = ("seed", "engine", "vocabulary", "padding_row", "bf16", "compile", "threads", "r_threads", "device",
-         "checkpoint_every", "corpus", "epochs", "max_steps")  # fmt: skip
+         "accumulate", "checkpoint_every", "corpus", "epochs", "max_steps")  # fmt: skip
 
 
 def same_kernels() -> bool:

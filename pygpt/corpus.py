@@ -118,7 +118,9 @@ def windows(tokens: "Tensor", block_size: int, what: Message) -> "Tensor":
 def sampled(windows: int, count: int, seed: int, epoch: int) -> "Tensor":
     """Which windows an epoch of GPT4R's dataset is made of: one `sample(1:(n - 1), 1)` each, after `set.seed(seed)`.
 
-    R's generator goes on from epoch to epoch; the last window is never drawn. This is R with `num_workers = 0`.
+    R's generator goes on from epoch to epoch; the last window is never drawn. This is R with `num_workers = 0`:
+    starting workers draws from R's generator, too, as often as the packages callr and processx please.
+    Recorded: parity_tests/gpt4r.
 
     Args:
         windows: how many there are, n.

@@ -22,7 +22,7 @@ from pygpt.errors import PygptError
 from pygpt.exactness import Exactness
 from pygpt.processes import joined
 from pygpt.runs import Training
-from pygpt.training import Epoch, Step, Validated
+from pygpt.training import Epoch, Step, Validated, epoch_windows
 
 _LINES = 30  # of steps at most, where no bar can be drawn
 _HEADER = "epoch  train loss  valid loss  train ppl  valid ppl   (nats a character; ppl = exp(loss))"
@@ -149,10 +149,11 @@ def _plan(ready: Training) -> str:
     count = sum(p.numel() for p in state.model.parameters())
     s = run.training
     threads = f"threads {s.threads}" + (f" (R's: {s.r_threads})" if s.engine == "r" else "")
+    drawn = f", {epoch_windows(len(ready.train), s):,} drawn an epoch" if s.order == "sample" else ""
     lines = [
         f"{run.model.model}: {count:,} parameters, vocabulary of {len(run.vocabulary)} (PAD included), "
         f"block of {run.model.block_size} characters",
-        f"{100 * s.share:.4g}% of {s.corpus} (--share): {len(ready.train):,} windows to train on, "
+        f"{100 * s.share:.4g}% of {s.corpus} (--share): {len(ready.train):,} windows to train on{drawn}, "
         f"{len(ready.valid):,} to validate; batches of {s.batch_size}",
         f"{ready.total_steps:,} steps, seed {s.seed}, engine {s.engine} on {s.device}, {threads}, "
         f"padding row {s.padding_row}",

@@ -23,6 +23,19 @@ Instead = Callable[[Function, tuple[Any, ...], dict[str, Any], nn.Module], Any]
 _PASSED_OVER = ("__get__", "__set__", "size", "dim", "numel", "is_floating_point", "__len__", "stride", "contiguous")
 
 
+_unlisted: list[bool] = []
+
+
+@contextmanager
+def unlisted() -> Iterator[None]:
+    """What is called here is not the port's: it is neither listed nor changed."""
+    _unlisted.append(True)
+    try:
+        yield
+    finally:
+        _unlisted.pop()
+
+
 @dataclass(frozen=True)
 class Traced:
     """One call, within one call of the whole module."""
@@ -93,7 +106,7 @@ def _intercepted(
 
     class Mode(TorchFunctionMode):
         def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            if getattr(function, "__name__", "__get__") in _PASSED_OVER:
+            if _unlisted or getattr(function, "__name__", "__get__") in _PASSED_OVER:
                 return function(*args, **(kwargs or {}))
             name = function.__name__
             counts[name] += 1

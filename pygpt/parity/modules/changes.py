@@ -17,7 +17,7 @@ _EPS = (1e-5, 1e-6, 1e-3, 1e-8, 1e-12, 1e-7, 1e-4, 1e-2, 0.0)
 _MOMENTA = (0.1, 0.01, 0.9, 0.99, 0.2, 0.05, 0.001)
 _MODES = ("nearest", "bilinear", "bicubic", "linear")
 _SLOPES = (0.01, 0.1, 0.2, 0.3, 0.02, 0.05, 1.0)
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu, "gelu": functional.gelu, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "silu": functional.silu,
     "elu": functional.elu, "selu": functional.selu, "leaky_relu": functional.leaky_relu, "relu6": functional.relu6,
     "softplus": functional.softplus, "mish": functional.mish, "hardtanh": functional.hardtanh, "celu": functional.celu,
@@ -88,8 +88,8 @@ def tried_on(call: Traced, settings: Mapping[str, Any]) -> Iterator[Tried]:
                 yield text, with_argument(argument, place, value)
     if name in _DIMS:
         yield from _dims(call, _DIMS[name])
-    if name in _ACTIVATIONS:
-        for other, function in _ACTIVATIONS.items():
+    if name in ACTIVATIONS:
+        for other, function in ACTIVATIONS.items():
             if other != name:
                 yield f"{name}() where R has {other}()", _in_place_of(function)
     yield from _structure(call)
@@ -166,12 +166,12 @@ def _structure(call: Traced) -> Iterator[Tried]:
         "group_norm",
     ):
         for other in ("relu", "gelu", "tanh", "elu", "silu", "leaky_relu", "sigmoid"):
-            yield f"{other}() left out after {name}()", then(lambda out, *_, f=_ACTIVATIONS[other]: f(out))
+            yield f"{other}() left out after {name}()", then(lambda out, *_, f=ACTIVATIONS[other]: f(out))
         yield f"softmax() left out after {name}()", then(lambda out, *_: out.softmax(-1))
         yield f"log_softmax() left out after {name}()", then(lambda out, *_: out.log_softmax(-1))
     if name == "detach":
         yield "detach(), which cuts the gradient", _in_place_of(lambda x: x)
-    if name in _ACTIVATIONS or name in _SHAPED:
+    if name in ACTIVATIONS or name in _SHAPED:
         yield f"{name}() that R's module has not", _in_place_of(lambda x: x)
 
 

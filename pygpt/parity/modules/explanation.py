@@ -195,12 +195,14 @@ _USUAL_BY_NAME = (
 
 
 def _usual(sides: Sides, line: Line) -> str:
+    if line.problem and not line.name.startswith("grad."):
+        return line.problem
+    if line.name.startswith("in."):
+        return "what the code does between the submodules before this one and its call"
     kind = next((call.kind for call in sides.recording.calls if call.layer == layer_of(line.name)), "")
     for pattern, cause in _USUAL:
         if kind and re.search(pattern, kind):
             return cause
-    if line.problem and not line.name.startswith("grad."):
-        return line.problem
     if layer_of(line.name):
         return "what this submodule computes of its inputs, or what its code does between them"
     return next((cause for pattern, cause in _USUAL_BY_NAME if re.fullmatch(pattern, line.name)), "not a known pattern")

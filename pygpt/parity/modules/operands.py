@@ -29,13 +29,16 @@ def tried(calls: Sequence[Traced]) -> Iterator[tuple[str, dict[Key, Instead]]]:
         ][:_MOST_EARLIER]
         for one in earlier:
             if _tensor(one.result) not in _tensors(call.args):
-                yield f"a sum left out (a residual?): R adds {_of(one)} to {_of(call)}", _added(one, call)
+                yield f"a sum left out (a residual?): R adds {place_of(one)} to {place_of(call)}", _added(one, call)
         for i, argument in enumerate(call.args[:2]):
             if isinstance(argument, Tensor) and argument.is_floating_point():
                 for one in sorted(calls, key=lambda one: -one.number)[: 3 * _MOST_EARLIER]:
                     other = _tensor(one.result)
                     if one.number < call.number and _alike(other, argument) and other is not argument:
-                        yield f"{_of(call)} gets another tensor than in R, where it is {_of(one)}", _given(one, call, i)
+                        yield (
+                            f"{place_of(call)} gets another tensor than in R, where it is {place_of(one)}",
+                            _given(one, call, i),
+                        )
 
 
 def _added(earlier: Traced, later: Traced) -> dict[Key, Instead]:
@@ -47,7 +50,7 @@ def _added(earlier: Traced, later: Traced) -> dict[Key, Instead]:
             return out + kept[-1]
         return (out[0] + kept[-1], *out[1:])
 
-    return {earlier.key: _kept(kept), later.key: add}
+    return {earlier.key: keep(kept), later.key: add}
 
 
 def _given(earlier: Traced, later: Traced, place: int) -> dict[Key, Instead]:
@@ -56,16 +59,18 @@ def _given(earlier: Traced, later: Traced, place: int) -> dict[Key, Instead]:
     def give(function: Any, args: Any, kwargs: Any, layer: Any) -> Any:
         return function(*args[:place], kept[-1], *args[place + 1 :], **kwargs)
 
-    return {earlier.key: _kept(kept), later.key: give}
+    return {earlier.key: keep(kept), later.key: give}
 
 
-def _kept(kept: list[Tensor]) -> Instead:
-    def keep(function: Any, args: Any, kwargs: Any, layer: Any) -> Any:
+def keep(kept: list[Tensor]) -> Instead:
+    """The same call; what it gives is kept."""
+
+    def instead(function: Any, args: Any, kwargs: Any, layer: Any) -> Any:
         out = function(*args, **kwargs)
         kept.append(_tensor(out))  # type: ignore[arg-type]
         return out
 
-    return keep
+    return instead
 
 
 def _tensor(value: Any) -> Tensor | None:
@@ -88,6 +93,7 @@ def _alike(one: Tensor | None, other: Tensor) -> bool:
     return one is not None and one is not other and one.shape == other.shape and one.dim() > 1
 
 
-def _of(call: Traced) -> str:
+def place_of(call: Traced) -> str:
+    """What a call gives, in words."""
     where = ", ".join(one for one in (call.layer, call.line) if one)
     return f"what {call.function.strip('_')}() gives" + (f" ({where})" if where else "")

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pygpt.determinism import reproducible
 from pygpt.parity.modules.calling import call_module
+from pygpt.parity.modules.calls import unlisted
 from pygpt.parity.modules.matching import Matched
 from pygpt.parity.modules.optimizers import Engine, optimizer_of
 from pygpt.parity.modules.port import Port, flat
@@ -213,8 +214,11 @@ class _Hook:
 
     def before(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.count += 1
-        if self.call is None:
-            return
+        if self.call is not None:
+            with unlisted():
+                self._keep_inputs(args, kwargs)
+
+    def _keep_inputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         tensors = [leaf for leaf in flat([args, kwargs]) if isinstance(leaf, Tensor)]
         for i, (place, name, recorded) in enumerate(self.call.inputs):
             by_name = kwargs.get(name)
@@ -226,5 +230,6 @@ class _Hook:
     def after(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         if self.call is not None:
             leaves = [leaf for leaf in flat(output) if isinstance(leaf, Tensor)]
-            for name, tensor in zip(self.call.outputs, leaves, strict=False):
-                self.seen[name] = tensor.detach().clone()
+            with unlisted():
+                for name, tensor in zip(self.call.outputs, leaves, strict=False):
+                    self.seen[name] = tensor.detach().clone()

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from pygpt.parity.compare import Comparison, Line
-from pygpt.parity.modules import changes, dropouts, operands, optimizing
+from pygpt.parity.modules import boundaries, changes, dropouts, operands, optimizing
 from pygpt.parity.modules.calls import Calls, Instead, Key, Traced, changed, listed
-from pygpt.parity.modules.lines import Sides, compared
+from pygpt.parity.modules.lines import Sides, compared, judged
 from pygpt.parity.modules.matching import Matched
 from pygpt.parity.modules.replay import Around, Setting, Stage, padding_rows, replay
 from pygpt.parity.modules.turned import turned
 
-_SECONDS = 30.0
-_MOST = 2000
+_SECONDS = 120.0  # on a machine that is slow: what comes out should not depend on it
+_MOST = 1500
 _FEW = 4
 
 
@@ -93,23 +93,30 @@ class _Height:
 
 
 def _height(sides: Sides, setting: Setting, name: str) -> _Height:
-    lines = compared(replace(sides, matched=setting.matched), replay(sides.recording, setting)).lines
-    reached = [line for line in lines if _reached(line, setting.until)]
-    agreeing = next((i for i, line in enumerate(reached) if not line.agrees), len(reached))
-    return _Height(agreeing, next((line.absolute for line in reached if line.name == name), 0.0))
+    done = replay(sides.recording, setting)
+    agreeing, off = 0, 0.0
+    for line in judged(replace(sides, matched=setting.matched), done):
+        if _reached(line, setting.until):
+            off = line.absolute if line.name == name else off
+            if not line.agrees:
+                break
+            agreeing += 1
+    return _Height(agreeing, off)
 
 
 def _reached(line: Line, until: Stage) -> bool:
     order = ("forward", "loss", "gradients", "training")
-    early = line.name.startswith(("parameters", "init."))
-    return not early and order.index(stage_of(line.name)) <= order.index(until)
+    return order.index(stage_of(line.name)) <= order.index(until)
 
 
 def _changes(sides: Sides, setting: Setting, first: Line, stage: Stage) -> Iterator[Change]:
     layer = layer_of(first.name)
     calls = _traced(_brief(sides, first.name), setting, stage)
     own = setting.layers.get(layer, layer)
-    near = sorted(calls, key=lambda call: (call.layer != own, not call.layer.startswith(own), -call.number))
+    near = sorted(
+        _before(first.name, own, calls),
+        key=lambda call: (call.layer != own, not call.layer.startswith(own), -call.number),
+    )
     weights = [
         Change(cause, _with_matched(matched)) for cause, matched in turned(setting.matched, sides.recording.init, layer)
     ]
@@ -127,7 +134,19 @@ def _changes(sides: Sides, setting: Setting, first: Line, stage: Stage) -> Itera
     yield from (change for change in weights if change.cause.startswith("the gates"))
     yield from _on_calls(near, sides, setting)
     yield from (change for change in weights if not change.cause.startswith("the gates"))
+    if stage == "forward":
+        for cause, around in boundaries.tried(first.name, own, first.shape, near):
+            yield Change(cause, _with_around(around))
     yield from (Change(cause, _with_calls(way)) for cause, way in operands.tried(near))
+
+
+def _before(name: str, own: str, calls: list[Traced]) -> list[Traced]:
+    """The calls that a quantity can depend on: those before it, as far as its name tells."""
+    inside = [call.number for call in calls if call.layer == own or call.layer.startswith(own + ".")]
+    if not own or not inside:
+        return calls
+    until = min(inside) - 1 if name.startswith("in.") else max(inside)
+    return [call for call in calls if call.number <= until]
 
 
 def _on_calls(calls: list[Traced], sides: Sides, setting: Setting) -> Iterator[Change]:
@@ -158,7 +177,11 @@ def _placed(layer: str, line: str, cause: str) -> str:
 
 
 def _with_calls(instead: dict[Key, Instead]) -> Callable[[Setting], Setting]:
-    return lambda setting: replace(setting, around=_also(setting.around, lambda module: changed(instead, module)))
+    return _with_around(lambda module: changed(instead, module))
+
+
+def _with_around(around: Around) -> Callable[[Setting], Setting]:
+    return lambda setting: replace(setting, around=_also(setting.around, around))
 
 
 def _with_matched(matched: Matched) -> Callable[[Setting], Setting]:

@@ -22,6 +22,7 @@ FLOORS = (
     ("attention", "r"),
     ("parity", "progress"),
     ("api",),
+    ("exercises",),
     ("validation", "grading"),
     ("commands",),
     ("__main__",),

@@ -197,10 +197,10 @@ def _chosen(model: ModelName | None) -> Sequence[ModelName]:
 
 def _print(report: "Report", lang: str) -> None:
     from pygpt.validation.claims import claim_lines
+    from pygpt.validation.published import published_lines
     from pygpt.validation.sentences import (
         heading,
         precision,
-        published_lines,
         texts_note,
         verdict_lines,
         without_corpus,
@@ -215,7 +215,7 @@ def _print(report: "Report", lang: str) -> None:
             click.echo(section.attempt.note.render(lang), err=True)
         click.echo(click.style(heading(section, lang), bold=True) + "\n")
         table(*loss_table(section, lang), left=(1,))
-        for text in (precision(lang), *published_lines(section, lang)):
+        for text in (precision(section.exercise, lang), *published_lines(section, lang)):
             paragraph(text)
         for line in verdict_lines(section, lang):
             paragraph(line.text, line.good is not False)
@@ -226,4 +226,4 @@ def _print(report: "Report", lang: str) -> None:
     if texts.rows:
         click.echo("\n" + click.style(tell(lang, "Texts"), bold=True) + "\n")
         table(*texts)
-        paragraph(texts_note(lang))
+        paragraph(texts_note(report, lang))

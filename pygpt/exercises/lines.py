@@ -14,7 +14,7 @@ def line_of(text: str, keys: tuple[str | int, ...]) -> int | None:
     Args:
         keys: names of tables and keys, and numbers (from 0) in lists: `("model", "n_embd")`.
     """
-    lines = text.splitlines(keepends=True)
+    lines = [line + "\n" for line in text.split("\n")]
     without, having = 0, len(lines)
     if not _holds(_read("".join(lines)), keys):
         return None

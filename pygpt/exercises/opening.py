@@ -88,7 +88,10 @@ def _files(folder: Folder, name: str) -> dict[ModelName, ExerciseFile]:
     first = read(folder, name)
     if first.beside is None:
         return {first.model.model: first}
-    second = read(folder, first.beside)
+    try:
+        second = read(folder, first.beside)
+    except PygptError as error:
+        raise PygptError("{path}: {why}", path=first.path, why=error) from error
     _check_pair(first, second)
     return {first.model.model: first, second.model.model: second}
 

@@ -125,10 +125,17 @@ def _read(file: ExerciseFile) -> Corpus:
     if source in corpus.NAMES:
         return corpus.read_corpus(source)
     if not source.startswith(ADDRESSES):
-        return corpus.read_corpus(str(file.path.parent / source))
+        return _from_path(file)
     try:
         return corpus.read_corpus(str(corpus.downloaded(source, file.text.sha256)))
     except (OSError, ValueError) as error:
         raise PygptError(
             "{path}: the text could not be had from {url} ({why})", path=file.path, url=source, why=str(error)
         ) from error
+
+
+def _from_path(file: ExerciseFile) -> Corpus:
+    try:
+        return corpus.read_corpus(str(file.path.parent / file.text.source))
+    except PygptError as error:
+        raise PygptError("{path}: {why}", path=file.path, why=error) from error

@@ -19,8 +19,8 @@ class Attempt:
         name: what the user called it: a folder, a file.
         model: `gpt` or `gpt_noattn`.
         due: what the verdict must be to be good: `identical` (same seed, settings and kernels as the recording),
-            `digits` (same seed and settings, other kernels), `threads` (the same, R on other threads) or `band`
-            (another draw).
+            `digits` (same seed and settings, other kernels), `threads` (the same, R on other threads), `seed` (said
+            to have the same seed and settings) or `band` (another draw).
         losses: by epoch and part; weights alone give the last epoch's validation loss.
         steps: the loss of each training step from the first on.
         decimals: how many the losses were written with; None: as many as a float32 needs.

@@ -13,8 +13,8 @@ from pygpt.determinism import kernel_fingerprint, reproducible
 from pygpt.errors import PygptError
 from pygpt.exactness import Exactness
 from pygpt.exercises.exercise import HOW, PARTS, Exercise, Losses, Sheet, main_of
+from pygpt.exercises.sampling import written
 from pygpt.exercises.text import vocabulary_of, windows
-from pygpt.generation import generate
 from pygpt.losses import STEPS, read_history, read_steps
 from pygpt.models import CharacterModel
 from pygpt.output.messages import Listed, say
@@ -135,18 +135,8 @@ def first_steps(
 
 
 def sample(network: CharacterModel, vocabulary: Vocabulary, exercise: Exercise, r_threads: int = 1) -> str | None:
-    """What the model writes after the exercise's prompt, drawn as R's text was.
-
-    None where the training has diverged: from weights that are not finite nothing can be drawn.
-    """
-    if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
-        return None
-    how = exercise.file.generation
-    prompt = vocabulary.encode(how.prompt, say("the course's prompt")).tolist()
-    with reproducible():
-        drawn = generate(network, prompt, how.tokens, how.temperature, (how.seed,), how.top_k, r_threads)
-        rows = [row for (row,) in drawn]
-    return vocabulary.decode(rows)
+    """What the model writes after the exercise's prompt, as R draws it; None where the training has diverged."""
+    return written(network, vocabulary, exercise.file.generation, r_threads)
 
 
 def _check_settings(run: RunFolder, exercise: Exercise) -> None:

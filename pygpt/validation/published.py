@@ -55,7 +55,7 @@ def origin(exercise: Exercise) -> list[Message]:
         return []
     return [
         say(
-            "R's column is engine r's run of seed {seed}, with the bits of R on {n} threads: pygpt computed it, not R.",
+            "R's column is engine r's run of seed {seed} (R's threads: {n}): pygpt computed it, not R.",
             seed=str(r.seed), n=r.r_threads,
         )
     ]  # fmt: skip

@@ -107,6 +107,8 @@ def verdict_lines(section: Section, lang: str) -> list[Line]:
             order=attempt.facts["vocabulary"],
         )
         lines.append(Line(order.render(lang)))
+    if attempt.due == "seed":
+        lines.append(_of_seed(section.exercise, verdict, lang))
     if attempt.due in _DUE:
         lines.append(Line(_DUE[attempt.due].render(lang)))
     if verdict.pairs:
@@ -131,6 +133,21 @@ _DUE = {
         "R was recorded on one thread; on others it gives other bits, so the losses can agree to some digits only."
     ),
 }
+
+
+def _of_seed(exercise: Exercise, verdict: Verdict, lang: str) -> Line:
+    """Whether it is the run that it is said to be."""
+    seed, threads = str(exercise.recorded.seed), exercise.recorded.r_threads
+    if verdict.kind != "differs" and verdict.same_weights is not False:
+        is_it = say("So it is the run of seed {seed} (R's threads: {threads}).", seed=seed, threads=threads)
+        return Line(is_it.render(lang), True)
+    is_not = say(
+        "So it is not the run of seed {seed} (R's threads: {threads}) as this processor computes it. Another seed or "
+        "setting, another number of threads (R takes all cores unless told otherwise) or a processor with other "
+        "kernels do that; the band alone decides.",
+        seed=seed, threads=threads,
+    )  # fmt: skip
+    return Line(is_not.render(lang), False)
 
 
 def _against_recording(exercise: Exercise, verdict: Verdict, lang: str) -> str:

@@ -1,5 +1,6 @@
 """From what a user brings to a report: one function for each command of `validate`."""
 
+import dataclasses
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -10,65 +11,92 @@ from pygpt.errors import PygptError
 from pygpt.exercises.exercise import Sheet, main_of
 from pygpt.exercises.opening import course
 from pygpt.exercises.text import at_hand, read_text, settings_of
-from pygpt.r_files.losses import losses_of
+from pygpt.r_files.losses import LossTable, losses_of
 from pygpt.r_files.opening import is_r, opened
 from pygpt.r_files.others import is_of_others
-from pygpt.r_files.weights import found_in, weights_of
+from pygpt.r_files.weights import Weights, found_in, read_weights, weights_of
 from pygpt.settings import ModelName
 from pygpt.validation import gather, trained
 from pygpt.validation.attempt import Attempt
 from pygpt.validation.history import read_luz_history
 from pygpt.validation.report import Report, build
+from pygpt.validation.seeded import first_difference, with_seed
 
 
-def of_runs(folders: Sequence[Path], sheet: Sheet | None = None) -> Report:
+def of_runs(
+    folders: Sequence[Path], sheet: Sheet | None = None, seed: int | None = None, r_threads: int | None = None
+) -> Report:
     """Finished runs on the course's text.
 
     Args:
         sheet: the exercises; None for the course's own. So, too, in what follows.
+        seed: hold them against the run of this seed, made here by engine r, in place of R's; None for R's.
+        r_threads: how many threads R had in that run; None for as many as the exercise says.
 
     Raises:
         PygptError: see `gather.from_run`; or two runs of one model.
     """
     sheet = sheet or course()
+    if seed is not None:
+        models = [checkpoints.open_run(folder).model.model for folder in folders]
+        sheet = with_seed(sheet, models, seed, r_threads)
     with reproducible():
         same = gather.same_kernels(sheet)
         return _report(sheet, [gather.from_run(folder, sheet, same) for folder in folders], same)
 
 
-def of_history(path: Path, model: ModelName | None, sheet: Sheet | None = None) -> Report:
+def of_history(
+    path: Path,
+    model: ModelName | None,
+    sheet: Sheet | None = None,
+    seed: int | None = None,
+    r_threads: int | None = None,
+) -> Report:
     """A luz history that was exported from R.
 
     Args:
         model: which exercise it belongs to; None for the one that was asked for.
+        seed, r_threads: as `of_runs` has them.
 
     Raises:
         PygptError: see `history.read_luz_history`; or none of the exercises has this model.
     """
     sheet = sheet or course()
     exercise = gather.exercise_of(sheet, model or main_of(sheet).model, path)
+    attempt = gather.from_history(path, exercise)
+    if seed is not None:
+        sheet = with_seed(sheet, [exercise.model], seed, r_threads)
+        attempt = dataclasses.replace(attempt, due="seed")
     with reproducible():
-        return _report(sheet, [gather.from_history(path, exercise)], gather.same_kernels(sheet))
+        return _report(sheet, [attempt], gather.same_kernels(sheet))
 
 
-def of_weights(path: Path, r_threads: int = 1, sheet: Sheet | None = None) -> Report:
+def of_weights(path: Path, r_threads: int = 1, sheet: Sheet | None = None, seed: int | None = None) -> Report:
     """Weights that were trained in R, on `r_threads` threads.
+
+    Args:
+        seed: as `of_runs` has it.
 
     Raises:
         PygptError: see `trained.from_weights`; or the course's text, on which they are evaluated, cannot be had.
     """
     sheet = sheet or course()
-    text = read_text(main_of(sheet).file)
-    with reproducible():
-        return _report(sheet, [trained.from_weights(path, text, sheet, r_threads)], gather.same_kernels(sheet), text)
+    return _of_weights(read_weights(path), None, r_threads, sheet, seed)
 
 
-def of_r_file(path: Path, model: ModelName | None, r_threads: int = 1, sheet: Sheet | None = None) -> Report:
+def of_r_file(
+    path: Path,
+    model: ModelName | None,
+    r_threads: int | None = None,
+    sheet: Sheet | None = None,
+    seed: int | None = None,
+) -> Report:
     """Whatever R wrote: a history, weights, or both (luz_save); what it is, the file says.
 
     Args:
         model: which exercise a history belongs to; weights say it themselves.
         r_threads: how many threads R's torch had.
+        seed: as `of_runs` has it.
 
     Raises:
         PygptError: the file holds neither, a history comes without `model`, or weights are those of the other model.
@@ -83,21 +111,31 @@ def of_r_file(path: Path, model: ModelName | None, r_threads: int = 1, sheet: Sh
                 "gpt_noattn (exercise 3)",
                 path=path,
             )
-        return of_history(path, model, sheet)
+        return of_history(path, model, sheet, seed, r_threads)
     weights = weights_of(contents, path)
     if model not in (None, weights.settings.model):
         raise PygptError(
             "{path} holds the weights of a {there} model, not of {model}",
             path=path, there=weights.settings.model, model=model,
         )  # fmt: skip
-    sheet = sheet or course()
+    return _of_weights(weights, table, r_threads or 1, sheet or course(), seed)
+
+
+def _of_weights(weights: Weights, table: LossTable | None, r_threads: int, sheet: Sheet, seed: int | None) -> Report:
+    """Weights, with the history that lies in the same file, where one does."""
     exercise = trained.check_weights(weights, sheet)
-    history = None if table is None else read_luz_history(path, exercise.epochs, table)
+    history = None if table is None else read_luz_history(weights.path, exercise.epochs, table)
     text = read_text(exercise.file)
+    sheet = with_seed(sheet, [exercise.model], seed, r_threads)
+    exercise = sheet[exercise.model]
     with reproducible():
         attempt = trained.evaluated(weights, text, sheet, r_threads)
         if history is not None:
             attempt = trained.with_history(attempt, history, exercise)
+        if seed is not None:
+            differs = first_difference(exercise, weights.tensors)
+            notes = (*attempt.notes, *([] if differs is None else [differs]))
+            attempt = dataclasses.replace(attempt, due="seed", notes=notes)
         return _report(sheet, [attempt], gather.same_kernels(sheet), text)
 
 

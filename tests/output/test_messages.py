@@ -24,7 +24,7 @@ CATALOGUES = PACKAGE / "output" / "catalogues"
 # Which argument of these calls is a sentence.
 SENTENCES = {"say": 0, "tell": 1, "PygptError": 0, "translated": 0}
 # Commands whose help is translated; of the others only what stands in the list of commands.
-TRANSLATED = ("validate", "grade", "ladder", "attention")
+TRANSLATED = ("validate", "grade", "ladder", "attention", "exercise")
 OTHER_LANGUAGES = [lang for lang in LANGUAGES if lang != "en"]
 
 

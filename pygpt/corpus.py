@@ -3,7 +3,7 @@
 import hashlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,6 +76,48 @@ def read_corpus(source: str) -> Corpus:
     if source == "shakespeare":
         return _read(_find_shakespeare(), source)
     return _read(Path(source), source)
+
+
+def of_bytes(content: bytes, path: Path, name: str) -> Corpus:
+    """The text that a file's bytes hold.
+
+    Args:
+        path: what messages call it.
+
+    Raises:
+        PygptError: not UTF-8 (what it is instead is named), with NUL, or empty.
+    """
+    text = corpus_text(content, path)
+    if not text:
+        raise PygptError("the corpus {path} is empty", path=path)
+    return Corpus(name, text, hashlib.sha256(content).hexdigest())
+
+
+def downloaded(url: str, sha256: str, check: Callable[[Path, str], None] | None = None) -> Path:
+    """A text from an address, kept in the cache.
+
+    Args:
+        sha256: of its bytes.
+        check: called with the file and where it comes from before it is kept; it may say better what is wrong.
+
+    Raises:
+        PygptError: `check` does.
+        OSError: it cannot be had; `requests.RequestException` is one.
+        ValueError: it is another file.
+    """
+    import pooch
+
+    def download(url: str, output_file: str, pooch_: object) -> None:
+        pooch.HTTPDownloader(timeout=30)(url, output_file, pooch_)
+        if check is not None:
+            check(Path(output_file), url)
+
+    name = f"{sha256[:12]}_{Path(url).name}" if url != SHAKESPEARE_URL else "Shakespeare.txt"
+    return Path(
+        pooch.retrieve(
+            url, known_hash=f"sha256:{sha256}", fname=name, path=pooch.os_cache("pygpt"), downloader=download
+        )
+    )
 
 
 def split(
@@ -174,11 +216,7 @@ def _read(path: Path, name: str) -> Corpus:
             "cannot read the corpus {path}: {why}{hint}{meant}",
             path=path, why=error.strerror, hint=hint, meant=did_you_mean(path.name, NAMES),
         ) from error  # fmt: skip
-    sha256 = hashlib.sha256(content).hexdigest()
-    text = corpus_text(content, path)
-    if not text:
-        raise PygptError("the corpus {path} is empty", path=path)
-    return Corpus(name, text, sha256)
+    return of_bytes(content, path, name)
 
 
 def _find_shakespeare() -> Path:
@@ -210,26 +248,12 @@ def _check_shakespeare(path: Path, where: str) -> None:
 
 
 def _download_shakespeare() -> Path:
-    import pooch
-    import requests
-
-    def download(url: str, output_file: str, pooch_: object) -> None:
-        pooch.HTTPDownloader(timeout=30)(url, output_file, pooch_)
-        # Checked here, before pooch keeps the file: its own message would only speak of hashes.
-        _check_shakespeare(Path(output_file), url)
-
     try:
-        path = pooch.retrieve(
-            SHAKESPEARE_URL,
-            known_hash=f"sha256:{SHAKESPEARE_SHA256}",
-            fname="Shakespeare.txt",
-            path=pooch.os_cache("pygpt"),
-            downloader=download,
-        )
-    except (requests.RequestException, OSError, ValueError) as error:
+        # Checked before pooch keeps the file: its own message would only speak of hashes.
+        return downloaded(SHAKESPEARE_URL, SHAKESPEARE_SHA256, _check_shakespeare)
+    except (OSError, ValueError) as error:
         raise PygptError(
             "the course's text could not be downloaded from {url} ({why}). "
             "Set PYGPT_CORPUS to a copy of it, or use --corpus sample or --corpus PATH.",
             url=SHAKESPEARE_URL, why=type(error).__name__,
         ) from error  # fmt: skip
-    return Path(path)

@@ -28,7 +28,7 @@ _LINES = 30  # of steps at most, where no bar can be drawn
 _HEADER = "epoch  train loss  valid loss  train ppl  valid ppl   (nats a character; ppl = exp(loss))"
 
 
-class _Stop:
+class Stop:
     """Ctrl-C asks for a stop after the present step; a second one stops at once."""
 
     asked = False
@@ -78,7 +78,7 @@ def _watch(ready: Training, quiet: bool) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True, quiet=quiet)
     console.print(_plan(ready))
     began = time.monotonic()
-    with _interruptible() as stop, _bars(console) as bars:
+    with interruptible() as stop, _bars(console) as bars:
         _follow(ready, stop, bars)
     if ready.finished and ready.processes.writes:
         console.print(_summary(ready, time.monotonic() - began))
@@ -102,7 +102,7 @@ def _summary(ready: Training, seconds: float) -> str:
     return "\n".join(lines)
 
 
-def _follow(ready: Training, stop: _Stop, bars: Progress) -> None:
+def _follow(ready: Training, stop: Stop, bars: Progress) -> None:
     total, first, began = ready.total_steps, ready.state.step, time.monotonic()
     steps = bars.add_task("train", total=total, completed=first, loss="")
     batches = -(-len(ready.valid) // ready.run.training.batch_size)
@@ -180,8 +180,8 @@ def _perplexity(loss: float) -> str:
 
 
 @contextmanager
-def _interruptible() -> Iterator[_Stop]:
-    stop, before = _Stop(), {}
+def interruptible() -> Iterator[Stop]:
+    stop, before = Stop(), {}
     # Only the main thread may handle signals; elsewhere a training runs to its end.
     if threading.current_thread() is threading.main_thread():
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -35,6 +35,7 @@ FLOORS = (
     ("layouts",),
     ("parity", "progress"),
     ("api",),
+    ("exercises",),
     ("validation", "grading", "module_grading"),
     ("classroom",),
     ("commands",),

@@ -239,3 +239,18 @@ def test_what_r_lets_pass() -> None:
 def test_the_sentence(call: object, sentence: str) -> None:
     with pytest.raises(PygptError, match=sentence):
         call(nn.Parameter(torch.ones(2)))  # type: ignore[operator]
+
+
+def test_adamw_for_many_parameters_at_once_is_the_same() -> None:
+    torch.manual_seed(1)
+    weights, gradients = [torch.randn(shape) for shape in SHAPES if shape], [torch.randn(9, 99) for _ in SHAPES]
+    made = []
+    for adamw in (r_semantics.AdamW, lambda p, lr: r_optimizer("adamw", p, lr=lr)):
+        parameters = [nn.Parameter(weight.clone()) for weight in weights]
+        optimizer = adamw(parameters, lr=0.01)
+        for step in range(9):
+            for parameter, gradient in zip(parameters, gradients, strict=False):
+                parameter.grad = gradient[step, : parameter.numel()].reshape(parameter.shape).clone()
+            optimizer.step()
+        made.append(parameters)
+    assert all(map(torch.equal, *made))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pygpt.corpus import sampled
+from pygpt.corpus import sampled, split
 from pygpt.errors import PygptError
 from pygpt.r.session import RSession
 from pygpt.r_random import RGenerator
@@ -74,3 +74,10 @@ def test_windows_of_two_epochs_are_one_stream(r: RSession) -> None:
 def test_what_r_refuses(call: object, sentence: str) -> None:
     with pytest.raises(PygptError, match=sentence):
         call()  # type: ignore[operator]
+
+
+@given(st.integers(1, 3000), st.sampled_from([0.1, 0.5, 0.9, 0.25]))
+def test_a_split_at_rs_round(r: RSession, n: int, share: float) -> None:
+    train, valid = split(np.arange(n), 1.0, share, "round")
+    assert len(train) == r.call("round", share * n)
+    assert len(train) + len(valid) == n

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,14 @@ from pygpt.output.messages import Message, say
 from pygpt.output.spelling import did_you_mean
 from pygpt.r_random import RGenerator
 from pygpt.settings import SplitAt
+from pygpt.text_remarks import remarks
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
+
+    from pygpt.shuffling import Shuffling
+    from pygpt.vocabulary import Vocabulary
 
 SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 SHAKESPEARE_URL = "https://raw.githubusercontent.com/AGPatriota/GPT4R/main/Shakespeare.txt"
@@ -32,6 +36,30 @@ class Corpus:
     name: str
     text: str
     sha256: str
+
+    @property
+    def characters(self) -> str:
+        """Each character once, in the order in which they first come."""
+        return "".join(dict.fromkeys(self.text))
+
+    @property
+    def length(self) -> int:
+        """In characters."""
+        return len(self.text)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the text holds that its owner may not know."""
+        return remarks(self.text)
+
+    def tokens(self, vocabulary: "Vocabulary", share: float, cache: Path) -> "Tensor":
+        """Rows of the vocabulary, (floor(share * length),); a text that is held needs no cache.
+
+        Raises:
+            PygptError: the vocabulary lacks a character.
+        """
+        rows = vocabulary.encode(self.text, say("the corpus {name}", name=self.name))
+        return split(rows, share, 1.0)[0]
 
 
 def read_corpus(source: str) -> Corpus:
@@ -50,6 +78,48 @@ def read_corpus(source: str) -> Corpus:
     return _read(Path(source), source)
 
 
+def of_bytes(content: bytes, path: Path, name: str) -> Corpus:
+    """The text that a file's bytes hold.
+
+    Args:
+        path: what messages call it.
+
+    Raises:
+        PygptError: not UTF-8 (what it is instead is named), with NUL, or empty.
+    """
+    text = corpus_text(content, path)
+    if not text:
+        raise PygptError("the corpus {path} is empty", path=path)
+    return Corpus(name, text, hashlib.sha256(content).hexdigest())
+
+
+def downloaded(url: str, sha256: str, check: Callable[[Path, str], None] | None = None) -> Path:
+    """A text from an address, kept in the cache.
+
+    Args:
+        sha256: of its bytes.
+        check: called with the file and where it comes from before it is kept; it may say better what is wrong.
+
+    Raises:
+        PygptError: `check` does.
+        OSError: it cannot be had; `requests.RequestException` is one.
+        ValueError: it is another file.
+    """
+    import pooch
+
+    def download(url: str, output_file: str, pooch_: object) -> None:
+        pooch.HTTPDownloader(timeout=30)(url, output_file, pooch_)
+        if check is not None:
+            check(Path(output_file), url)
+
+    name = f"{sha256[:12]}_{Path(url).name}" if url != SHAKESPEARE_URL else "Shakespeare.txt"
+    return Path(
+        pooch.retrieve(
+            url, known_hash=f"sha256:{sha256}", fname=name, path=pooch.os_cache("pygpt"), downloader=download
+        )
+    )
+
+
 def split(
     tokens: "np.ndarray[Any, Any]", share: float, train_share: float, at: SplitAt = "floor"
 ) -> "tuple[Tensor, Tensor]":
@@ -57,9 +127,19 @@ def split(
     import torch
 
     used = torch.from_numpy(tokens[: math.floor(share * len(tokens))])
-    # Python rounds halves to the even number, as R does.
-    for_training = (round if at == "round" else math.floor)(train_share * len(used))
+    return part(used, train_share, at)
+
+
+def part(used: "Tensor", train_share: float, at: SplitAt = "floor") -> "tuple[Tensor, Tensor]":
+    """Tokens, parted after a share of them."""
+    for_training = whole_share(train_share, len(used), at)
     return used[:for_training], used[for_training:]
+
+
+def whole_share(share: float, n: int, at: SplitAt) -> int:
+    """A share of `n`, made whole."""
+    # Python rounds halves to the even number, as R does.
+    return (round if at == "round" else math.floor)(share * n)
 
 
 def windows(tokens: "Tensor", block_size: int, what: Message) -> "Tensor":
@@ -73,19 +153,16 @@ def windows(tokens: "Tensor", block_size: int, what: Message) -> "Tensor":
     Raises:
         PygptError: fewer than two windows.
     """
-    if len(tokens) < block_size + 2:
-        raise PygptError(
-            "{what} has {n} characters: too short for two windows of block_size = {block_size} "
-            "(at least {least} are needed). Use a longer text, a larger share or a smaller block_size.",
-            what=what, n=len(tokens), block_size=block_size, least=block_size + 2,
-        )  # fmt: skip
+    check_length(len(tokens), block_size, what)
     return tokens.unfold(0, block_size + 1, 1)
 
 
 def sampled(windows: int, count: int, seed: int, epoch: int) -> "Tensor":
     """Which windows an epoch of GPT4R's dataset is made of: one `sample(1:(n - 1), 1)` each, after `set.seed(seed)`.
 
-    R's generator goes on from epoch to epoch; the last window is never drawn. This is R with `num_workers = 0`.
+    R's generator goes on from epoch to epoch; the last window is never drawn. This is R with `num_workers = 0`:
+    starting workers draws from R's generator, too, as often as the packages callr and processx please.
+    Recorded: parity_tests/gpt4r.
 
     Args:
         windows: how many there are, n.
@@ -102,8 +179,18 @@ def sampled(windows: int, count: int, seed: int, epoch: int) -> "Tensor":
     return torch.from_numpy(drawn[epoch * count :] - 1)
 
 
+def check_length(n: int, block_size: int, what: Message) -> None:
+    """Raise PygptError where `n` characters are fewer than two windows."""
+    if n < block_size + 2:
+        raise PygptError(
+            "{what} has {n} characters: too short for two windows of block_size = {block_size} "
+            "(at least {least} are needed). Use a longer text, a larger share or a smaller block_size.",
+            what=what, n=n, block_size=block_size, least=block_size + 2,
+        )  # fmt: skip
+
+
 def batches(
-    windows: "Tensor", batch_size: int, device: str, order: "Tensor | None" = None, first: int = 0
+    windows: "Tensor", batch_size: int, device: str, order: "Tensor | Shuffling | None" = None, first: int = 0
 ) -> "Iterator[tuple[Tensor, Tensor]]":
     """Pairs (x int32, y int64), each (batch, block_size), rows of the embedding; the short last batch is kept.
 
@@ -129,11 +216,7 @@ def _read(path: Path, name: str) -> Corpus:
             "cannot read the corpus {path}: {why}{hint}{meant}",
             path=path, why=error.strerror, hint=hint, meant=did_you_mean(path.name, NAMES),
         ) from error  # fmt: skip
-    sha256 = hashlib.sha256(content).hexdigest()
-    text = corpus_text(content, path)
-    if not text:
-        raise PygptError("the corpus {path} is empty", path=path)
-    return Corpus(name, text, sha256)
+    return of_bytes(content, path, name)
 
 
 def _find_shakespeare() -> Path:
@@ -165,26 +248,12 @@ def _check_shakespeare(path: Path, where: str) -> None:
 
 
 def _download_shakespeare() -> Path:
-    import pooch
-    import requests
-
-    def download(url: str, output_file: str, pooch_: object) -> None:
-        pooch.HTTPDownloader(timeout=30)(url, output_file, pooch_)
-        # Checked here, before pooch keeps the file: its own message would only speak of hashes.
-        _check_shakespeare(Path(output_file), url)
-
     try:
-        path = pooch.retrieve(
-            SHAKESPEARE_URL,
-            known_hash=f"sha256:{SHAKESPEARE_SHA256}",
-            fname="Shakespeare.txt",
-            path=pooch.os_cache("pygpt"),
-            downloader=download,
-        )
-    except (requests.RequestException, OSError, ValueError) as error:
+        # Checked before pooch keeps the file: its own message would only speak of hashes.
+        return downloaded(SHAKESPEARE_URL, SHAKESPEARE_SHA256, _check_shakespeare)
+    except (OSError, ValueError) as error:
         raise PygptError(
             "the course's text could not be downloaded from {url} ({why}). "
             "Set PYGPT_CORPUS to a copy of it, or use --corpus sample or --corpus PATH.",
             url=SHAKESPEARE_URL, why=type(error).__name__,
         ) from error  # fmt: skip
-    return Path(path)

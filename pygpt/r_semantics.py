@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pygpt import shuffling
 from pygpt.determinism import on_threads
 from pygpt.settings import PaddingRow
+from pygpt.shuffling import Shuffling
 
 # Row of the embedding that gets no gradient. R's is a slip: nn_embedding(padding_idx = 1) zeroes R row 1 (PAD), but
 # nnf_embedding hands the 1 to libtorch unconverted, which counts from 0 and so means R row 2.
@@ -200,9 +202,12 @@ def running_mean(mean: Tensor | None, loss: Tensor, count: int) -> Tensor:
     return (count - 1) / count * before + loss / count
 
 
-def shuffle(windows: int) -> Tensor:
+def shuffle(windows: int) -> Tensor | Shuffling:
     """The order of an epoch's windows: luz's dataloader draws one `torch_randperm(n)` from the global generator.
 
     PyTorch's `DataLoader(shuffle=True)` draws a seed first and permutes with another generator.
+
+    Returns:
+        (windows,), whole numbers; in 4 bytes each where R has 8, the same ones.
     """
-    return torch.randperm(windows)
+    return torch.randperm(windows, dtype=torch.int32) if windows < shuffling.LEAST else Shuffling(windows)

@@ -103,6 +103,7 @@ class TrainingSettings:
     )
     valid_windows: int | None = _setting(None, "Validate on the first so many windows. [default: all]")
     batch_size: int = _setting(64, "Windows per step.")
+    accumulate: int = _setting(1, "Engine fast: parts of a batch, computed one after the other where memory is short.")
     optimizer: OptimizerName = _setting("adamw", "adamw, or adam (without weight decay), as R torch has them.")
     lr: float = _setting(0.001, "Learning rate of the optimizer.")
     max_norm: float = _setting(1.0, "Gradients are scaled down to this norm.")
@@ -147,6 +148,7 @@ class TrainingSettings:
             raise PygptError(
                 "bf16 and compile belong to engine fast: engine r keeps R's arithmetic. Add engine = fast."
             )
+        _check_accumulate(self)
         if self.engine == "r":
             object.__setattr__(self, "bf16", False)
             object.__setattr__(self, "compile", False)
@@ -156,6 +158,22 @@ class TrainingSettings:
                 "Leave it out, or take engine = r.",
                 value=self.r_threads,
             )
+
+
+def _check_accumulate(settings: TrainingSettings) -> None:
+    n, batch_size = settings.accumulate, settings.batch_size
+    _require(1 <= n < _MOST, "accumulate", n, _FROM_1)
+    if n > batch_size:
+        raise PygptError(
+            "accumulate = {n} is not allowed: a batch of batch_size = {batch_size} has not so many parts",
+            n=n, batch_size=batch_size,
+        )  # fmt: skip
+    if n > 1 and settings.engine == "r":
+        raise PygptError(
+            "accumulate = {n} belongs to engine fast: R adds up each gradient over the whole batch, and parts added "
+            "one after the other have other bits. Leave it out, or take engine = fast.",
+            n=n,
+        )
 
 
 def from_dict(cls: type[Settings], values: dict[str, Any]) -> Settings:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -14,8 +15,11 @@ from pygpt.ahead import Ahead
 from pygpt.corpus import batches, sampled
 from pygpt.exactness import Exactness, Rehearsal
 from pygpt.models import CharacterModel, build_model, cross_entropy
+from pygpt.processes import ALONE, Processes
 from pygpt.r_optimizers import r_optimizer
 from pygpt.settings import ModelSettings, TrainingSettings
+from pygpt.shares import LossOf, Shares, whole
+from pygpt.shuffling import Shuffling
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,8 @@ class Epoch:
 _FEW_STEPS, _MANY = 20, 1 << 28
 
 Event = Exactness | Step | Validated | Epoch
-LossOf = Callable[[Tensor, Tensor], Tensor]
-"""The loss of a batch (x, y), a scalar with its graph."""
+Backward = Callable[[LossOf, Tensor, Tensor], Tensor]
+"""Puts the gradients of a batch's loss into the parameters, and gives the loss, detached."""
 
 
 @dataclass
@@ -78,7 +82,9 @@ def start(model: ModelSettings, training: TrainingSettings) -> TrainingState:
     return TrainingState(built, _optimizer(built, training))
 
 
-def fit(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSettings) -> Generator[Event, None, None]:
+def fit(
+    state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSettings, processes: Processes = ALONE
+) -> Generator[Event, None, None]:
     """Train until `epochs` or `max_steps` are reached, from wherever `state` is.
 
     `state` is changed in place. Whoever stops after any event, saves `state` with the generator's state, and
@@ -87,20 +93,24 @@ def fit(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSe
     Args:
         train: windows (n, block_size + 1) to train on, as `corpus.windows` gives them.
         valid: windows to validate on.
+        processes: those that share every batch; all of them call this with the same state.
 
-    Engine r computes on torch's present number of threads, with the bits of R on `settings.r_threads`.
+    Engine r computes on torch's present number of threads, with the bits of R on `settings.r_threads`; but several
+    processes add numbers in another order, so their losses are R's within rounding.
 
     Yields:
         Exactness first, where a rehearsal found it; Step after each step; Validated and, at the end, Epoch in each
         validation.
     """
-    exactness = _rehearsed(state, train, valid, settings)
+    parameters = r_semantics.parameters(state.model)
+    shares = Shares(processes, settings.accumulate, parameters, own_masks=not settings.compile)
+    threads = torch.get_num_threads()
+    exactness = Exactness(threads, threads) if shares.several else _rehearsed(state, train, valid, settings)
     exactness.prepare(state.model)
     of_r = settings.engine == "r"
     if of_r and (exactness.threads != exactness.r_threads or exactness.quick or exactness.ahead):
         yield exactness
     loss_of = _loss_of(state.model, settings)
-    parameters = r_semantics.parameters(state.model)
     clip = r_semantics.clip_grad_norm if of_r else _clip_fast
     while state.epoch < settings.epochs:
         order = _order(state, len(train), settings)
@@ -109,12 +119,14 @@ def fit(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSe
             if settings.max_steps is not None and state.step >= settings.max_steps:
                 return
             with exactness.computing():
-                loss = training_step(loss_of, state.optimizer, parameters, x, y, settings.max_norm, clip)
+                loss = training_step(
+                    loss_of, state.optimizer, parameters, x, y, settings.max_norm, clip, shares.backward
+                )
             state.step += 1
             state.step_in_epoch += 1
             state.mean_loss = r_semantics.running_mean(state.mean_loss, loss, state.step_in_epoch)
             yield Step(state.step, state.epoch + 1, loss.item())
-        yield from _validate(state, loss_of, valid, settings, exactness)
+        yield from _validate(state, partial(shares.loss, loss_of), valid, settings, exactness)
 
 
 def training_step(
@@ -125,6 +137,7 @@ def training_step(
     y: Tensor,
     max_norm: float,
     clip: Callable[[list[torch.nn.Parameter], float], object] = r_semantics.clip_grad_norm,
+    backward: Backward = whole,
 ) -> Tensor:
     """One step as luz takes it: gradients to zero, loss, backward, clip, update.
 
@@ -138,11 +151,10 @@ def training_step(
         The loss before the step, detached.
     """
     optimizer.zero_grad(set_to_none=True)
-    loss = loss_of(x, y)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss = backward(loss_of, x, y)
     clip(parameters, max_norm)
     optimizer.step()
-    return loss.detach()
+    return loss
 
 
 def _rehearsed(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSettings) -> Exactness:
@@ -243,7 +255,7 @@ def epoch_windows(windows: int, settings: TrainingSettings) -> int:
     return windows if settings.epoch_windows is None else settings.epoch_windows
 
 
-def _order(state: TrainingState, windows: int, settings: TrainingSettings) -> Tensor:
+def _order(state: TrainingState, windows: int, settings: TrainingSettings) -> Tensor | Shuffling:
     if settings.order == "sample":
         # R's own generator, which the seed alone decides; torch's is not touched.
         return sampled(windows, epoch_windows(windows, settings), settings.sample_seed, state.epoch)

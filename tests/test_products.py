@@ -9,9 +9,9 @@ from torch import Tensor
 from pygpt import corpus, products, training
 from pygpt.determinism import kernel_fingerprint, reproducible
 from pygpt.exactness import Exactness
+from pygpt.exercises.opening import course
 from pygpt.output.messages import say
 from pygpt.settings import ModelSettings, TrainingSettings
-from pygpt.validation.course import results
 
 aten = torch.ops.aten
 LAYOUTS = st.sampled_from([lambda x: x, lambda x: x.t().contiguous().t()])
@@ -39,7 +39,7 @@ def test_a_product_is_the_product(m: int, k: int, n: int, layout_a, layout_b, bi
     ("m", "k", "n"), [(4096, 128, 384), (1920, 512, 128), (512, 1920, 128), (128, 4096, 512), (66, 1920, 128)]
 )
 def test_with_the_recordings_kernels_it_has_mkls_bits(m: int, k: int, n: int) -> None:
-    if kernel_fingerprint() != results()["recording"]["provenance"]["kernel_fingerprint"]:
+    if kernel_fingerprint() != course()["gpt"].fingerprint:
         pytest.skip("another kernel fingerprint than the recordings'")
     torch.manual_seed(0)
     a, b, bias = torch.randn(m, k), torch.randn(n, k).t(), torch.randn(n)

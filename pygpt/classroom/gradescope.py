@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pygpt
 from pygpt.errors import PygptError
+from pygpt.exercises.opening import files
 
 # Every container holds one submission, so a container without namespaces is still apart from the others; there the
 # submission runs as another user, who can read neither the package nor the results.
@@ -37,8 +38,11 @@ true
 """
 
 
-def autograder_zip(rubric: Path | None, lang: str) -> bytes:
+def autograder_zip(rubric: Path | None, lang: str, exercise: Path | None = None) -> bytes:
     """The zip.
+
+    Args:
+        exercise: the exercise's file, or what is prepared of it; None for the course's own.
 
     Raises:
         PygptError: this pygpt is not a checkout, whose sources the zip needs.
@@ -46,13 +50,17 @@ def autograder_zip(rubric: Path | None, lang: str) -> bytes:
     root = Path(pygpt.__file__).parent.parent
     if not (root / "pyproject.toml").is_file():
         raise PygptError("the autograder's zip holds pygpt's sources: make it in a checkout of pygpt")
+    both = [] if exercise is None else [*files(exercise).values()]
     options = f"--lang {lang}" + (" --rubric /autograder/source/rubric.toml" if rubric else "")
+    options += f" --exercise /autograder/source/exercise/{both[0].path.name}" if both else ""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         _add(archive, "setup.sh", _SETUP.encode(), executable=True)
         _add(archive, "run_autograder", _RUN.format(options=options).encode(), executable=True)
         if rubric is not None:
             _add(archive, "rubric.toml", rubric.read_bytes())
+        for one in both:
+            _add(archive, f"exercise/{one.path.name}", one.folder.read(one.path.name))
         for file in _sources(root):
             _add(archive, str(file.relative_to(root)), file.read_bytes())
     return out.getvalue()

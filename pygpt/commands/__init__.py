@@ -9,6 +9,7 @@ from typing import IO, Any
 import click
 
 from pygpt.commands.attention import attention
+from pygpt.commands.exercise import exercise
 from pygpt.commands.generate import generate
 from pygpt.commands.grade import grade
 from pygpt.commands.info import info
@@ -86,5 +87,5 @@ def main() -> None:
     """
 
 
-for _command in (train, generate, info, attention, ladder, parity, validate, grade):
+for _command in (train, generate, info, attention, ladder, parity, validate, grade, exercise):
     main.add_command(_command)

@@ -14,12 +14,19 @@ if TYPE_CHECKING:
     from pygpt.classroom.class_page import Class
     from pygpt.grading.grade import GradingJob
     from pygpt.grading.report import GradeReport
+    from pygpt.grading.rubric import Rubric
     from pygpt.grading.submission import Submission
 
 UNUSABLE = 1
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _rubric_option = click.option(
     "--rubric", "rubric_file", type=_FILE, help="TOML file with points, parts, tolerances, limits; see: grade rubric"
+)
+_exercise_option = click.option(
+    "--exercise",
+    "exercise_file",
+    type=click.Path(path_type=Path),
+    help="Grade by this exercise: its models, sizes, points and parts. [default: the course's own]",
 )
 _unsafe_option = click.option(
     "--unsafe",
@@ -36,6 +43,7 @@ def grade() -> None:
 @grade.command(cls=Command, epilog="Example: grade run port.py; grade run class/ --out results --jobs 2 --lang pt")
 @click.argument("submissions", metavar="SUBMISSION...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_rubric_option
+@_exercise_option
 @click.option(
     "--weights",
     "--r",
@@ -63,6 +71,7 @@ def grade() -> None:
 def run(
     submissions: tuple[Path, ...],
     rubric_file: Path | None,
+    exercise_file: Path | None,
     weights_file: Path | None,
     recording: Path | None,
     only: tuple[str, ...],
@@ -94,15 +103,17 @@ def run(
     from pygpt.grading.grade import GradingJob, with_weights
     from pygpt.grading.points import narrowed
     from pygpt.grading.reports.text import of_class, one
-    from pygpt.grading.rubric import read_rubric
     from pygpt.grading.submission import find
     from pygpt.module_grading.grading import rubric_for
     from pygpt.r_files.weights import read_weights
 
-    if recording and (only or weights_file):
-        raise PygptError("--only and --weights are of the course's models: not with --recording")
-    rubric = rubric_for(recording, rubric_file) if recording else narrowed(read_rubric(rubric_file), only)
-    job = GradingJob(rubric, seed, lang, unsafe, r_threads or 1, recording=recording)
+    if recording and (only or weights_file or exercise_file):
+        raise PygptError("--only, --weights and --exercise are of the course's models: not with --recording")
+    if recording:
+        by = rubric_for(recording, rubric_file)
+    else:
+        by = narrowed(_rubric(rubric_file, exercise_file), only)
+    job = GradingJob(by, seed, lang, unsafe, r_threads or 1, recording=recording)
     if weights_file:
         weights = read_weights(weights_file)
         tell_note(weights.note(heads=False))  # any number of heads asks as well
@@ -138,9 +149,10 @@ def run(
 @grade.command(cls=Command, epilog="Example: grade check port.py --lang pt")
 @click.argument("submission", type=click.Path(path_type=Path))
 @_rubric_option
+@_exercise_option
 @_unsafe_option
 @lang_option
-def check(submission: Path, rubric_file: Path | None, unsafe: bool, lang: str) -> None:
+def check(submission: Path, rubric_file: Path | None, exercise_file: Path | None, unsafe: bool, lang: str) -> None:
     """Tell students what is right in their own port, and the first thing to mend. No points.
 
     It asks what the rubric hides from no one, each time with other numbers than any grading.
@@ -152,10 +164,9 @@ def check(submission: Path, rubric_file: Path | None, unsafe: bool, lang: str) -
     from pygpt.grading.grade import GradingJob
     from pygpt.grading.points import public
     from pygpt.grading.reports.self_check import self_check
-    from pygpt.grading.rubric import read_rubric
     from pygpt.grading.submission import find
 
-    job = GradingJob(public(read_rubric(rubric_file)), None, lang, unsafe)
+    job = GradingJob(public(_rubric(rubric_file, exercise_file)), None, lang, unsafe)
     _require_isolation(unsafe)
     (report,) = grade_all(find([submission], folder_is_one=True), job)
     for line in self_check(report, width(60, 120)):
@@ -191,29 +202,41 @@ def template(lang: str) -> None:
 
 @grade.command(cls=Command, epilog="Example: grade rubric > mine.toml; grade run class/ --rubric mine.toml")
 @_rubric_option
+@_exercise_option
 @lang_option
-def rubric(rubric_file: Path | None, lang: str) -> None:
+def rubric(rubric_file: Path | None, exercise_file: Path | None, lang: str) -> None:
     """Print the rubric, a TOML file that explains itself: points, parts, tolerances, limits."""
     from pygpt.grading.explained import explained
-    from pygpt.grading.rubric import read_rubric
 
-    click.echo(explained(read_rubric(rubric_file), lang), nl=False)
+    click.echo(explained(_rubric(rubric_file, exercise_file), lang), nl=False)
 
 
 @grade.command(cls=Command, epilog="Example: grade gradescope-zip autograder.zip --lang pt")
 @click.argument("file", type=_FILE)
 @_rubric_option
+@_exercise_option
 @lang_option
-def gradescope_zip(file: Path, rubric_file: Path | None, lang: str) -> None:
+def gradescope_zip(file: Path, rubric_file: Path | None, exercise_file: Path | None, lang: str) -> None:
     """Write Gradescope's autograder: a zip that installs pygpt and grades one submission."""
     from pygpt.classroom.gradescope import autograder_zip
     from pygpt.files import write_atomically
-    from pygpt.grading.rubric import read_rubric
     from pygpt.output.messages import tell
 
-    read_rubric(rubric_file)
-    write_atomically(file, autograder_zip(rubric_file, lang))
+    _rubric(rubric_file, exercise_file)
+    write_atomically(file, autograder_zip(rubric_file, lang, exercise_file))
     click.echo(tell(lang, "{path}: upload it as the autograder of a programming assignment", path=file))
+
+
+def _rubric(rubric_file: Path | None, exercise_file: Path | None) -> "Rubric":
+    """What is graded by: a rubric's file, an exercise's, or the course's own."""
+    from pygpt.exercises.opening import files
+    from pygpt.grading.rubric import exercise_rubric, read_rubric
+
+    if exercise_file is None:
+        return read_rubric(rubric_file)
+    if rubric_file is not None:
+        raise PygptError("--rubric and --exercise do not go together: an exercise's file holds its rubric, [grading]")
+    return exercise_rubric(files(exercise_file))
 
 
 def _write_class(of: "Class", out: Path) -> None:

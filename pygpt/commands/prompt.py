@@ -17,14 +17,16 @@ def course_prompt(vocabulary: "Vocabulary", option: str) -> str:
     Raises:
         PygptError: the vocabulary, that of another text, lacks a character of it.
     """
-    from pygpt.validation.course import PROMPT
+    from pygpt.exercises.opening import course_files
 
-    missing = sorted(set(PROMPT) - set(vocabulary.characters))
+    first, *_ = course_files().values()
+    prompt = first.generation.prompt
+    missing = sorted(set(prompt) - set(vocabulary.characters))
     if missing:
         raise PygptError(
             "give a text with {option}: the course's {prompt}, taken where none is given, has {missing}, which this "
             "vocabulary lacks. It holds: {known}",
-            option=option, prompt=repr(PROMPT), missing=", ".join(map(repr, missing)),
+            option=option, prompt=repr(prompt), missing=", ".join(map(repr, missing)),
             known=repr("".join(vocabulary.characters)),
         )  # fmt: skip
-    return PROMPT
+    return prompt

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pygpt.commands.choice import Choice
+from pygpt.commands.exercise import exercise_option, sheet_of
 from pygpt.commands.language import Command, Group, current, lang_option
 from pygpt.commands.options import r_threads_option, threads_option
 from pygpt.commands.terminal import paragraph, table
@@ -17,6 +18,7 @@ from pygpt.output.messages import tell
 from pygpt.settings import MODELS, ModelName
 
 if TYPE_CHECKING:
+    from pygpt.exercises.exercise import Sheet
     from pygpt.validation.report import Report
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -32,6 +34,12 @@ _OPTIONS = (
     click.option("--html", "html_file", type=_FILE, help="Write the report to this file, as one self-contained page."),
     click.option("--json", "json_file", type=_FILE, help="Write the report to this file, for programs."),
     lang_option,
+)
+_seed_option = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    help="The seed that was set in R just before luz::fit: train that very run here (kept in runs/validate), and say "
+    "whether it is the same.",
 )
 _one_model = click.option("--model", type=Choice(MODELS), help="Only exercise 2 (gpt) or 3 (gpt_noattn).")
 
@@ -50,7 +58,11 @@ def _reports(command: "Callable[..., Report]") -> Callable[..., None]:
         for path in figures:
             check_kind(path)
         keep_freed_memory()
-        report = command(**own)
+        try:
+            report = command(**own)
+        except KeyboardInterrupt as stopped:
+            click.echo(str(stopped))
+            raise click.exceptions.Exit(INTERRUPTED) from None
 
         from pygpt.validation import figure, page
         from pygpt.validation.report import to_json
@@ -97,19 +109,28 @@ def validate() -> None:
 
 @validate.command(cls=Command, epilog="Example: validate run runs/gpt runs/gpt_noattn --html report.html")
 @click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@exercise_option
+@_seed_option
+@r_threads_option()
 @_reports
-def run(folders: tuple[Path, ...]) -> "Report":
+def run(folders: tuple[Path, ...], exercise_file: Path | None, seed: int | None, r_threads: int | None) -> "Report":
     """Judge runs, as far as they went. Each FOLDER is what `train` made on the course's text; one for each model."""
     from pygpt.validation import workflow
 
-    return workflow.of_runs(folders)
+    _check_threads(seed, r_threads)
+    return workflow.of_runs(folders, sheet_of(exercise_file), seed, r_threads)
 
 
 @validate.command(cls=Command, epilog="Example: validate history history.csv --model gpt")
 @click.argument("file", type=_FILE)
-@click.option("--model", required=True, type=Choice(MODELS), help="Exercise 2 (gpt) or 3 (gpt_noattn).")
+@click.option("--model", type=Choice(MODELS), help="Exercise 2 (gpt) or 3 (gpt_noattn); --exercise says it itself.")
+@exercise_option
+@_seed_option
+@r_threads_option()
 @_reports
-def history(file: Path, model: ModelName) -> "Report":
+def history(
+    file: Path, model: ModelName | None, exercise_file: Path | None, seed: int | None, r_threads: int | None
+) -> "Report":
     """Judge the losses that luz reported. FILE is a table, as R or Excel wrote it, or R's own: an RDS, a workspace.
 
     Its columns are epoch, train, valid; or the course's Epoca, Loss_Treino, Loss_Valid; or luz's own set, metric,
@@ -118,29 +139,42 @@ def history(file: Path, model: ModelName) -> "Report":
     """
     from pygpt.validation import workflow
 
-    return workflow.of_history(file, model)
+    if model is None and exercise_file is None:
+        raise PygptError(
+            "{path} does not say whose it is: give --model gpt (exercise 2) or --model gpt_noattn (exercise 3), or "
+            "--exercise FILE",
+            path=file,
+        )
+    _check_threads(seed, r_threads)
+    return workflow.of_history(file, model, sheet_of(exercise_file), seed, r_threads)
 
 
 @validate.command(cls=Command, epilog="Example: validate weights weights.safetensors")
 @click.argument("file", type=_FILE)
+@exercise_option
+@_seed_option
 @r_threads_option()
 @_reports
-def weights(file: Path, r_threads: int | None) -> "Report":
+def weights(file: Path, exercise_file: Path | None, seed: int | None, r_threads: int | None) -> "Report":
     """Judge weights that were trained in R. FILE is R's own (torch_save, luz_save, saveRDS, …) or safetensors.
 
     They are evaluated here on the course's validation text, as luz does it.
     """
     from pygpt.validation import workflow
 
-    return workflow.of_weights(file, r_threads or 1)
+    return workflow.of_weights(file, r_threads or 1, sheet_of(exercise_file), seed)
 
 
 @validate.command(cls=Command, epilog="Example: validate r fitted.rds; or validate --r history.rds --model gpt")
 @click.argument("file", type=_FILE)
 @click.option("--model", type=Choice(MODELS), help="Of a history: exercise 2 (gpt) or 3 (gpt_noattn).")
+@exercise_option
+@_seed_option
 @r_threads_option()
 @_reports
-def r(file: Path, model: ModelName | None, r_threads: int | None) -> "Report":
+def r(
+    file: Path, model: ModelName | None, exercise_file: Path | None, seed: int | None, r_threads: int | None
+) -> "Report":
     """Judge whatever R wrote: losses, weights, or both. What FILE is, it says itself; --r FILE is the same.
 
     R's torch_save, luz_save, safe_save_file, saveRDS and save, luz's checkpoints, and tables of losses are read without
@@ -148,18 +182,24 @@ def r(file: Path, model: ModelName | None, r_threads: int | None) -> "Report":
     """
     from pygpt.validation import workflow
 
-    return workflow.of_r_file(file, model, r_threads or 1)
+    return workflow.of_r_file(file, model, r_threads, sheet_of(exercise_file), seed)
 
 
 @validate.command(cls=Command, epilog="Example: validate train --quick --model gpt")
 @_one_model
+@exercise_option
 @click.option("--quick", is_flag=True, help="Train only the first 200 steps (about a minute); nothing is kept.")
 @click.option("--out", type=_FOLDER, help="Folder of the whole training. [default: runs/validate]")
 @threads_option
 @r_threads_option()
 @_reports
 def train(
-    model: ModelName | None, quick: bool, out: Path | None, threads: int | None, r_threads: int | None
+    model: ModelName | None,
+    exercise_file: Path | None,
+    quick: bool,
+    out: Path | None,
+    threads: int | None,
+    r_threads: int | None,
 ) -> "Report":
     """Train here as R was recorded, and judge the result.
 
@@ -170,37 +210,47 @@ def train(
 
     from pygpt.validation import gather, workflow
 
-    models = _chosen(model)
-    try:
-        if not quick:
-            return workflow.of_training(models, out or Path("runs/validate"), threads, r_threads)
-        with click.progressbar(length=gather.QUICK_STEPS * len(models), label=tell(current(), "steps")) as bar:
-            return workflow.of_first_steps(models, lambda: bar.update(1), threads, r_threads)
-    except KeyboardInterrupt as stopped:
-        click.echo(str(stopped))
-        raise click.exceptions.Exit(INTERRUPTED) from None
+    sheet = sheet_of(exercise_file)
+    models = _chosen(model, sheet)
+    if not quick:
+        place = out or Path("runs/validate") / (next(iter(sheet.values())).file.name if sheet else "")
+        return workflow.of_training(models, place, threads, r_threads, sheet)
+    with click.progressbar(length=gather.QUICK_STEPS * len(models), label=tell(current(), "steps")) as bar:
+        return workflow.of_first_steps(models, lambda: bar.update(1), threads, r_threads, sheet)
 
 
 @validate.command(cls=Command, epilog="Example: validate recorded --figure recorded.png")
 @_one_model
+@exercise_option
 @_reports
-def recorded(model: ModelName | None) -> "Report":
+def recorded(model: ModelName | None, exercise_file: Path | None) -> "Report":
     """Show the course's results beside R's recording; nothing of yours is judged."""
     from pygpt.validation import workflow
 
-    return workflow.of_recording(_chosen(model))
+    sheet = sheet_of(exercise_file)
+    return workflow.of_recording(_chosen(model, sheet), sheet)
 
 
-def _chosen(model: ModelName | None) -> Sequence[ModelName]:
-    return [model] if model else MODELS
+def _check_threads(seed: int | None, r_threads: int | None) -> None:
+    if seed is None and r_threads is not None:
+        raise PygptError("--r-threads goes with --seed: it says on how many threads that run was made")
+
+
+def _chosen(model: ModelName | None, sheet: "Sheet | None") -> Sequence[ModelName]:
+    if model and sheet and model not in sheet:
+        raise PygptError(
+            "{what} is a {model} model; the exercise {exercise} trains {due}",
+            what="--model", model=model, exercise=next(iter(sheet.values())).file.path, due=", ".join(sheet),
+        )  # fmt: skip
+    return [model] if model else list(sheet or MODELS)
 
 
 def _print(report: "Report", lang: str) -> None:
     from pygpt.validation.claims import claim_lines
+    from pygpt.validation.published import published_lines
     from pygpt.validation.sentences import (
         heading,
         precision,
-        published_lines,
         texts_note,
         verdict_lines,
         without_corpus,
@@ -215,7 +265,7 @@ def _print(report: "Report", lang: str) -> None:
             click.echo(section.attempt.note.render(lang), err=True)
         click.echo(click.style(heading(section, lang), bold=True) + "\n")
         table(*loss_table(section, lang), left=(1,))
-        for text in (precision(lang), *published_lines(section, lang)):
+        for text in (precision(section.exercise, lang), *published_lines(section, lang)):
             paragraph(text)
         for line in verdict_lines(section, lang):
             paragraph(line.text, line.good is not False)
@@ -226,4 +276,4 @@ def _print(report: "Report", lang: str) -> None:
     if texts.rows:
         click.echo("\n" + click.style(tell(lang, "Texts"), bold=True) + "\n")
         table(*texts)
-        paragraph(texts_note(lang))
+        paragraph(texts_note(report, lang))

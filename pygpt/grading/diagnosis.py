@@ -27,7 +27,7 @@ Place = tuple[int, str]
 """A block (from 0) and a part of it, `MH` or `FFN`."""
 Draw = Callable[..., ModelSettings]
 BLOCKS_ALONE = 2
-"""Blocks of the model that is asked part by part."""
+"""Blocks of the model that is asked part by part, where an exercise's models have so many."""
 BASE: Place = (-1, "base")
 """What is left where no block adds anything: embedding, final norm, output layer."""
 _LARGE_SCORES, _SLACK, _TINY = 14.0, 500.0, 3e-3
@@ -73,6 +73,7 @@ class Diagnosis:
             mode, None where something else does.
         gap: from R, on the first question where it shows; None where it is R's.
         problem: why a question had no answer.
+        blocks: how many were asked part by part.
         right: where no change explains it, the places that are R's, or R's with these changes, when they alone act.
     """
 
@@ -84,6 +85,7 @@ class Diagnosis:
     gap: Gap | None
     problem: Message | None
     right: frozenset[Place] = frozenset()
+    blocks: int = BLOCKS_ALONE
 
     @property
     def trained(self) -> Algebra:
@@ -99,7 +101,7 @@ class Diagnosis:
     def wrong_parts(self) -> int:
         """How many kinds of parts are not right by themselves; 3 where even what is around the blocks is not."""
         kinds = BLOCK_PARTS[self.model]
-        wrong = [kind for kind in kinds if not {(j, kind) for j in range(BLOCKS_ALONE)} <= self.right]
+        wrong = [kind for kind in kinds if not {(j, kind) for j in range(self.blocks)} <= self.right]
         return len(wrong) if BASE in self.right else 3
 
     def costs(self, check: str) -> list[Change]:
@@ -111,6 +113,7 @@ def diagnose(
     port: Port,
     model: ModelName,
     draw: Draw,
+    own: ModelSettings,
     rng: torch.Generator,
     tolerance: float,
     trained: WeightsOfFile | None = None,
@@ -119,15 +122,16 @@ def diagnose(
 
     Args:
         draw: `exam.settings`: draws the sizes of a small model.
+        own: the exercise's own model.
         trained: weights that are asked about beside the drawn ones, if they are this model's.
 
     Raises:
         AnswerError: the model cannot be built, or its weights cannot be carried over.
     """
-    asked = [a for questions in _requests(model, draw, trained, rng) for a in _answered(port, questions, rng)]
+    asked = [a for questions in _requests(model, draw, own, trained, rng) for a in _answered(port, questions, rng)]
     # The quickest to compute decides first.
     whole = sorted((a for a in asked if not (a.alone or a.question.train)), key=_size)
-    # The course's own size says most.
+    # The exercise's own size says most.
     problem = next((a.problem for a in reversed(whole) if a.problem is not None), None)
     gap = next((g for a in whole if (g := gap_of(R, a, tolerance)) is not None), None)
     # Of every size that was built: a later one may lack what the first had.
@@ -139,8 +143,9 @@ def diagnose(
             fitting = (a for a in chain([algebra], masks) if all(_explains(a, q, tolerance) for q in in_training))
             return Diagnosis(model, changes, True, algebra, next(fitting, None), gap, problem if changes else None)
     alone = {a.alone: a for a in asked if a.alone}
-    parts = _lacking(port, alone[BASE].settings)
-    return _part_by_part(Diagnosis(model, (), False, R, R, gap, problem), alone, parts, tolerance)
+    asked_so = alone[BASE].settings
+    parts, blocks = _lacking(port, asked_so), asked_so.n_layer
+    return _part_by_part(Diagnosis(model, (), False, R, R, gap, problem, blocks=blocks), alone, parts, tolerance)
 
 
 def _size(asked: Asked) -> int:
@@ -217,9 +222,9 @@ def gap(expected: Tensor, actual: Tensor, tolerance: float) -> Gap | None:
 
 
 def _requests(
-    model: ModelName, draw: Draw, trained: WeightsOfFile | None, rng: torch.Generator
+    model: ModelName, draw: Draw, own: ModelSettings, trained: WeightsOfFile | None, rng: torch.Generator
 ) -> Iterator[list[Asked]]:
-    """Two drawn sizes, the second of as many blocks as are asked alone; the course's; and trained weights."""
+    """Two drawn sizes, the second of as many blocks as are asked alone; the exercise's own; and trained weights."""
     settings = draw(model, rng)
     lengths = _lengths(settings, rng)
     in_training = replace(lengths[-2].question, train=True)  # one short of the block
@@ -235,11 +240,10 @@ def _requests(
         large = {n: w * _LARGE_SCORES if "in_proj" in n else w for n, w in normal_weights(settings, rng).items()}
         asked.append(Asked(settings, Question(large, _rows(settings, 2, 0, rng)), _SLACK))
     rows = _rows(settings, 2, -1, rng)
-    for place in (BASE, *((j, part) for j in range(BLOCKS_ALONE) for part in BLOCK_PARTS[model])):
+    for place in (BASE, *((j, part) for j in range(settings.n_layer) for part in BLOCK_PARTS[model])):
         asked.append(Asked(settings, Question(silent_but(drawn, settings, place), rows), alone=place))
     yield asked
-    course = ModelSettings(model, dropout=0.0)
-    yield [Asked(course, Question(normal_weights(course, rng), _rows(course, 1, 0, rng)))]
+    yield [Asked(own, Question(normal_weights(own, rng), _rows(own, 1, 0, rng)))]
     if trained is not None and trained.settings.model == model:
         weights = {name: value.double() for name, value in trained.tensors.items()}
         yield [Asked(trained.settings, Question(weights, _rows(trained.settings, 1, 0, rng)))]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pygpt.grading.check import REGISTERED, Case, Check, Each, Item, Outcome, Verdict
-from pygpt.grading.diagnosis import Diagnosis, diagnose
+from pygpt.grading.diagnosis import BLOCKS_ALONE, Diagnosis, diagnose
 from pygpt.grading.dropping import Dropping, dropping_of
 from pygpt.grading.port import Port
 from pygpt.grading.r_model import BLOCK_PARTS
@@ -42,6 +42,11 @@ class Exam:
     def models(self) -> list[ModelName]:
         """The models that the rubric asks for."""
         return [model for model in MODELS if R_MODELS[model] in self.rubric.parts]
+
+    @property
+    def blocks_alone(self) -> int:
+        """Blocks of the model that is asked part by part."""
+        return min(BLOCKS_ALONE, max(self.rubric.sizes["n_layer"]))
 
     @property
     def tolerance(self) -> float:
@@ -102,7 +107,8 @@ class Exam:
         return self.known(("diagnosis", model), lambda: self._diagnosed(model, rng))
 
     def _diagnosed(self, model: ModelName, rng: torch.Generator) -> Diagnosis:
-        return diagnose(self.port, model, self.settings, rng, self.tolerance, self.trained)
+        own = self.rubric.own[model]
+        return diagnose(self.port, model, self.settings, own, rng, self.tolerance, self.trained)
 
     def explained(self, model: ModelName) -> bool:
         """Whether the forward pass is R's, or R's with known changes; not where there is none."""
@@ -121,17 +127,19 @@ class Exam:
         return self.known(("dropping", model), make)
 
     def settings(self, model: ModelName, rng: torch.Generator, **fixed: int | float) -> ModelSettings:
-        """A small model whose sizes are drawn."""
-        heads = _pick(rng, (2, 3, 4))
+        """A small model whose sizes are drawn; no deeper than the rubric's, where `n_layer` is fixed."""
+        sizes = self.rubric.sizes
+        heads = _pick(rng, sizes["n_head"])
         drawn: dict[str, int | float] = {
-            "block_size": _pick(rng, (9, 10, 11)),
-            "n_embd": heads * _pick(rng, (6, 8)),
-            "n_layer": _pick(rng, (2, 3)),
+            "block_size": _pick(rng, sizes["block_size"]),
+            "n_embd": heads * _pick(rng, sizes["head_width"]),
+            "n_layer": _pick(rng, sizes["n_layer"]),
             "n_head": heads,
-            "vocab_size": _pick(rng, (31, 37, 41)),
+            "vocab_size": _pick(rng, sizes["vocab_size"]),
             "dropout": 0.0,
         }
         values = drawn | fixed
+        values["n_layer"] = min(values["n_layer"], max(sizes["n_layer"]))
         return ModelSettings(model, **values)  # type: ignore[arg-type]
 
 

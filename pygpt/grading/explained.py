@@ -22,6 +22,7 @@ _TABLES = {
         "shows no total."
     ),
     "parts": say("What a submission is asked for; what is left out here is neither run nor counted."),
+    "sizes": say("Of what the sizes of the small models are drawn; the exercise's own size is asked about, too."),
     "tolerances": say("How far a port may be off."),
     "limits": say("What a submission may use."),
 }

@@ -47,6 +47,24 @@ class Listed:
         return "; ".join(map(str, self.messages))
 
 
+@dataclass(frozen=True)
+class Words:
+    """A text that its writer gives in one or more languages, such as an exercise's title: a value of sentences."""
+
+    by_language: dict[str, str] = field(default_factory=dict)
+
+    def render(self, lang: str) -> str:
+        """The text in a language; where it is not there, in English, else in any."""
+        own = self.by_language
+        return own.get(lang) or own.get("en") or next(iter(own.values()), "")
+
+    def __str__(self) -> str:
+        return self.render("en")
+
+    def __bool__(self) -> bool:
+        return bool(self.by_language)
+
+
 def say(template: str, **values: object) -> Message:
     """A sentence with its values."""
     return Message(template, values)
@@ -110,6 +128,8 @@ class _Formatter(string.Formatter):
             return _in_language(value, self._lang, self._longest)
         if isinstance(value, Listed):
             return "; ".join(_in_language(message, self._lang, self._longest) for message in value.messages)
+        if isinstance(value, Words):
+            value = value.render(self._lang)
         if isinstance(value, bool) or not isinstance(value, int | float):
             # in full, a text keeps its lines
             lines = str(value).split("\n") if self._longest is None else [str(value)]

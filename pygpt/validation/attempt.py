@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pygpt.exercises.exercise import Losses
 from pygpt.output.messages import Message
 from pygpt.settings import ModelName
-from pygpt.validation.course import Losses
 
 if TYPE_CHECKING:
     from pygpt.models import CharacterModel
@@ -19,14 +19,14 @@ class Attempt:
         name: what the user called it: a folder, a file.
         model: `gpt` or `gpt_noattn`.
         due: what the verdict must be to be good: `identical` (same seed, settings and kernels as the recording),
-            `digits` (same seed and settings, other kernels), `threads` (the same, R on other threads) or `band`
-            (another draw).
-        losses: by epoch and part; weights alone give epoch 3's validation loss.
+            `digits` (same seed and settings, other kernels), `threads` (the same, R on other threads), `seed` (said
+            to have the same seed and settings) or `band` (another draw).
+        losses: by epoch and part; weights alone give the last epoch's validation loss.
         steps: the loss of each training step from the first on.
         decimals: how many the losses were written with; None: as many as a float32 needs.
         weights_sha256: SHA-256 as the recordings' README defines it.
         network: the trained model, where there is one.
-        text: 400 characters after the course's prompt, drawn as the recording drew them.
+        text: what follows the exercise's prompt, drawn as R drew it.
         missing: the (epoch, part) whose losses it should have and has not: they are not judged.
         notes: what was taken for granted in reading it.
         facts: where it came from, for the report.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pygpt.errors import PygptError
-from pygpt.validation.course import PARTS
+from pygpt.exercises.exercise import PARTS
 from pygpt.validation.labels import label
 from pygpt.validation.table_text import Table
 

@@ -1,66 +1,23 @@
 """What a bad verdict usually means: other units, the other exercise, a measured mistake, or the side of the band."""
 
-import json
 import math
 from collections.abc import Callable
-from functools import cache
-from typing import NamedTuple
 
-from pygpt.files import shipped
+from pygpt.exercises.exercise import PARTS, Exercise, Losses, Measured, Sheet, epochs_with_a_gap, gap
+from pygpt.exercises.mistakes import name_of
 from pygpt.output.messages import Message, say
 from pygpt.settings import ModelName
 from pygpt.validation.attempt import Attempt
-from pygpt.validation.course import PARTS, Exercise, Losses, epochs_with_a_gap, exercises, gap
 from pygpt.validation.verdict import Verdict
 
 # A mistake is named where the losses are this near to it, in half widths of the band, and from other mistakes and from
 # R's own losses at least this far, and so many times as far. (A half width is 6.5 standard deviations over seeds.)
 _NEAR, _OTHERS, _FROM_R, _TIMES = 1.0, 1.0, 1.5, 3
 
-# The names in data/mistakes.json; `benchmarks/mistakes.py` has the changes themselves.
-_MISTAKES = {
-    "no_mask": say("no causal mask, so that attention sees what is to be predicted"),
-    "no_positions": say("no position embedding"),
-    "no_dropout": say("no dropout, or a model that is not in training mode"),
-    "no_residual": say("no residual connections"),
-    "no_eval": say("validation with dropout on"),
-    "no_shuffle": say("training windows that are not shuffled"),
-    "no_clip": say("gradients that are not clipped"),
-    "sgd": say("SGD in place of AdamW"),
-    "lr_0.01": say("{name} = {value}", name="lr", value="0.01"),
-    "lr_0.0003": say("{name} = {value}", name="lr", value="0.0003"),
-    "lr_0.0001": say("{name} = {value}", name="lr", value="0.0001"),
-    "n_embd_64": say("{name} = {value}", name="n_embd", value="64"),
-    "n_embd_256": say("{name} = {value}", name="n_embd", value="256"),
-    "n_layer_1": say("{name} = {value}", name="n_layer", value="1"),
-    "n_head_1": say("{name} = {value}", name="n_head", value="1"),
-    "block_size_32": say("{name} = {value}", name="block_size", value="32"),
-    "block_size_128": say("{name} = {value}", name="block_size", value="128"),
-    "share_0.1": say("{name} = {value}", name="share", value="0.1"),
-    "share_1": say("{name} = {value}", name="share", value="1"),
-}
 
-
-class Measured(NamedTuple):
-    """What a mistake gave after one epoch, in nats per character."""
-
-    name: str
-    train: float
-    valid: float
-
-
-@cache
-def mistakes(model: ModelName) -> tuple[Measured, ...]:
-    """The mistakes of `data/mistakes.json` that were measured with a model."""
-    measured = json.loads(shipped("data/mistakes.json").read_text(encoding="utf-8"))["measured"]
-    split = {tuple(key.split("/")): losses for key, losses in measured.items()}
-    return tuple(
-        Measured(name, losses["train"], losses["valid"]) for (of, name), losses in split.items() if of == model
-    )
-
-
-def diagnose(exercise: Exercise, attempt: Attempt, verdict: Verdict) -> Message | None:
+def diagnose(sheet: Sheet, attempt: Attempt, verdict: Verdict) -> Message | None:
     """What losses outside the band usually mean; None where they are inside, or where nothing is known."""
+    exercise = sheet[attempt.model]
     if verdict.good or verdict.in_band or not verdict.pairs:
         return None
     losses = attempt.losses
@@ -68,7 +25,7 @@ def diagnose(exercise: Exercise, attempt: Attempt, verdict: Verdict) -> Message 
         return say("The losses are not finite: the training has diverged (a learning rate that is too large?).")
     return (
         _read_otherwise(exercise, losses)
-        or _other_exercise(exercise, losses)
+        or _other_exercise(exercise, sheet, losses)
         or _measured_mistake(exercise, losses)
         or _side(exercise, losses, verdict)
     )
@@ -114,32 +71,36 @@ _READINGS: tuple[tuple[Callable[[float], float], Message], ...] = (
 )
 
 
-def _other_exercise(exercise: Exercise, losses: Losses) -> Message | None:
-    (other,) = (e for e in exercises().values() if e.model != exercise.model)
+def _other_exercise(exercise: Exercise, sheet: Sheet, losses: Losses) -> Message | None:
+    other = next((e for e in sheet.values() if e.model != exercise.model), None)
+    if other is None or any(key not in other.recorded.losses for key in losses):
+        return None
     # The wider of the two bands: a GPT whose attention does nothing is not exercise 3's model in every draw.
     if any(
-        abs(loss - other.recorded.losses[key]) > max(other.half_width(key[1]), exercise.half_width(key[1]))
+        abs(loss - other.recorded.losses[key]) > max(e.half_width(key[1], key[0]) for e in (other, exercise))
         for key, loss in losses.items()
     ):
         return None
     if other.model == "gpt_noattn":
         return say(
-            "These are losses of exercise 3: attention does nothing (its output is not added, or is the same at every "
-            "place), or there is none. If it is exercise 3's result, give --model gpt_noattn."
+            "These are losses of {exercise}: attention does nothing (its output is not added, or is the same at every "
+            "place), or there is none. If it is that exercise's result, give --model gpt_noattn.",
+            exercise=other.file.title,
         )
     return say(
-        "These are losses of exercise 2: this model sees other characters, so attention is in it. If it is exercise "
-        "2's result, give --model gpt."
+        "These are losses of {exercise}: this model sees other characters, so attention is in it. If it is that "
+        "exercise's result, give --model gpt.",
+        exercise=other.file.title,
     )
 
 
 def _measured_mistake(exercise: Exercise, losses: Losses) -> Message | None:
     """The mistake whose first epoch is clearly the nearest."""
-    if any((1, part) not in losses for part in PARTS) or not mistakes(exercise.model):
+    if any((1, part) not in losses for part in PARTS) or not exercise.mistakes:
         return None
     r = exercise.recorded.losses
     from_r = _distance(exercise, losses, Measured("R", r[1, "train"], r[1, "valid"]))
-    (nearest, mistake), *others = sorted((_distance(exercise, losses, m), m) for m in mistakes(exercise.model))
+    (nearest, mistake), *others = sorted((_distance(exercise, losses, m), m) for m in exercise.mistakes)
     if nearest > _NEAR or from_r < max(_FROM_R, _TIMES * nearest):
         return None
     if any(distance < max(_OTHERS, _TIMES * nearest) for distance, _ in others):
@@ -147,7 +108,7 @@ def _measured_mistake(exercise: Exercise, losses: Losses) -> Message | None:
     return say(
         "Usually this is {mistake}: measured once, that gave {train:.4f} (train) and {valid:.4f} (validation) after "
         "one epoch; here they are {own_train:.4f} and {own_valid:.4f}.",
-        mistake=_MISTAKES[mistake.name],
+        mistake=name_of(mistake.name),
         train=mistake.train,
         valid=mistake.valid,
         own_train=losses[1, "train"],

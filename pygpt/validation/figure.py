@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from numpy.typing import NDArray
 
+from pygpt.exercises.exercise import GAP, PARTS, Losses, epochs_with_a_gap, gap
 from pygpt.figures import smooth
 from pygpt.output import saving
 from pygpt.output.messages import Message, number, say, tell
-from pygpt.validation.course import EPOCHS, GAP, PARTS, Losses, epochs_with_a_gap, gap
 from pygpt.validation.names import MODELS, SOURCES
 from pygpt.validation.names import PARTS as PART_NAMES
 from pygpt.validation.report import Report, Section
@@ -105,12 +105,12 @@ def _label(axes: Axes, section: Section, title: Message, x: Message, y: Message,
 def _epochs(axes: Axes, section: Section, lang: str, of_loss: _OfLoss) -> None:
     e = section.exercise
     for part in PARTS:
-        r = {epoch: e.recorded.losses[epoch, part] for epoch in range(1, EPOCHS + 1)}
+        r = {epoch: e.recorded.losses[epoch, part] for epoch in range(1, e.epochs + 1)}
         label = tell(lang, "99% band, {part}", part=PART_NAMES[part])
-        _band(axes, r, e.half_width(part), of_loss, _HATCHES[part], label)
+        _band(axes, r, [e.half_width(part, epoch) for epoch in r], of_loss, _HATCHES[part], label)
     for source, losses in _sources(section).items():
         for part in PARTS:
-            values = {epoch: losses[epoch, part] for epoch in range(1, EPOCHS + 1) if (epoch, part) in losses}
+            values = {epoch: losses[epoch, part] for epoch in range(1, e.epochs + 1) if (epoch, part) in losses}
             label = f"{SOURCES[source].render(lang)}, {PART_NAMES[part].render(lang)}"
             _line(axes, source, values, of_loss, _LINES[part], label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -121,14 +121,16 @@ def _gaps(axes: Axes, section: Section) -> None:
     for source, losses in _sources(section).items():
         values = {epoch: gap(losses, epoch) for epoch in epochs_with_a_gap(losses)}
         if source == "r":
-            _band(axes, values, section.exercise.half_width(GAP), lambda x: x, None, None)
+            halves = [section.exercise.half_width(GAP, epoch) for epoch in values]
+            _band(axes, values, halves, lambda x: x, None, None)
         _line(axes, source, values, lambda x: x, "-", None)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _sources(section: Section) -> dict[str, Losses]:
     e = section.exercise
-    sources: dict[str, Losses] = {"course": e.published.losses, "r": e.recorded.losses}
+    sources: dict[str, Losses] = {"course": e.published.losses} if e.published.losses else {}
+    sources["r"] = e.recorded.losses
     if section.attempt and section.attempt.losses:
         sources["run"] = section.attempt.losses
     return sources
@@ -147,9 +149,11 @@ def _line(axes: Axes, source: str, values: dict[int, float], of_loss: _OfLoss, l
     )
 
 
-def _band(axes: Axes, r: dict[int, float], half: float, of_loss: _OfLoss, hatch: str | None, label: str | None) -> None:
+def _band(
+    axes: Axes, r: dict[int, float], halves: list[float], of_loss: _OfLoss, hatch: str | None, label: str | None
+) -> None:
     """The 99% band around R's values by epoch."""
-    middle = np.array(list(r.values()))
+    middle, half = np.array(list(r.values())), np.array(halves)
     axes.fill_between(
         list(r),
         of_loss(middle - half),
@@ -198,21 +202,24 @@ def _section_words(section: Section) -> list[Message]:
     e, verdict, r = section.exercise, section.verdict, section.exercise.recorded.losses
     lines = [
         say(
-            "Exercise {number}, {model}: loss, perplexity and validation less train loss by epoch, with the 99% band "
+            "{title}, {model}: loss, perplexity and validation less train loss by epoch, with the 99% band "
             "around R's. In {epochs} epochs R's train loss goes from {train:.2f} to {train_end:.2f}, its validation "
             "loss from {valid:.2f} to {valid_end:.2f}.",
-            number=e.number,
+            title=e.file.title,
             model=MODELS[e.model],
-            epochs=EPOCHS,
+            epochs=e.epochs,
             train=r[1, "train"],
-            train_end=r[EPOCHS, "train"],
+            train_end=r[e.epochs, "train"],
             valid=r[1, "valid"],
-            valid_end=r[EPOCHS, "valid"],
+            valid_end=r[e.epochs, "valid"],
         ),
-        say("Of the course's losses, {n} lie outside the 99% band around R's.", n=len(section.published_outside))
-        if section.published_outside
-        else say("The course's losses all lie inside the 99% band around R's."),
     ]
+    if e.published.losses:
+        lines.append(
+            say("Of the course's losses, {n} lie outside the 99% band around R's.", n=len(section.published_outside))
+            if section.published_outside
+            else say("The course's losses all lie inside the 99% band around R's.")
+        )
     if verdict and verdict.pairs:
         lines.append(
             say("Of the run's losses, {n} lie outside the band.", n=len(verdict.outside))

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from pygpt.errors import PygptError
+from pygpt.exercises.exercise import PARTS, Losses
 from pygpt.output.messages import Message, say
 from pygpt.r_files.losses import LossTable, losses_of
 from pygpt.r_files.opening import is_r, opened
 from pygpt.validation import r_literal
 from pygpt.validation.cells import Cell, cells_of, number
-from pygpt.validation.course import EPOCHS, KEYS, Losses
 from pygpt.validation.objects import table_of
 from pygpt.validation.table_text import Row, Table, read_table, text_of
 
@@ -32,7 +32,7 @@ class History:
     """The losses of a history.
 
     Attributes:
-        losses: of the course's epochs, as far as they are there.
+        losses: of the exercise's epochs, as far as they are there.
         decimals: with how many the losses were written.
         notes: what was taken for granted in reading.
     """
@@ -42,15 +42,16 @@ class History:
     notes: tuple[Message, ...]
 
 
-def read_luz_history(path: Path, table: LossTable | None = None) -> History:
+def read_luz_history(path: Path, epochs: int, table: LossTable | None = None) -> History:
     """The losses of a luz history.
 
     Args:
+        epochs: how many the exercise trains.
         table: what one of R's own files was found to hold; None to open the file.
 
     Raises:
         PygptError: unreadable, missing columns, text or NaN in numbers, an epoch given twice, or no epoch of the
-            course's three. The line is named.
+            exercise's. The line is named.
     """
     if table is None and is_r(path):
         table = losses_of(opened(path), path)
@@ -61,22 +62,24 @@ def read_luz_history(path: Path, table: LossTable | None = None) -> History:
                 path=path,
             )
     if table is not None:
-        return of_table(Table(table.header, [Row(n, [*row]) for n, row in enumerate(table.lines, start=2)]), path)
+        return of_table(
+            Table(table.header, [Row(n, [*row]) for n, row in enumerate(table.lines, start=2)]), path, epochs
+        )
     try:
         content = path.read_bytes()
     except OSError as error:
         raise PygptError("cannot read {path}: {why}", path=path, why=error.strerror) from error
-    return of_table(_table(text_of(content, path), path), path)
+    return of_table(_table(text_of(content, path), path), path, epochs)
 
 
-def of_table(table: Table, path: Path) -> History:
+def of_table(table: Table, path: Path, epochs: int) -> History:
     """The losses of a table.
 
     Raises:
         PygptError: see `read_luz_history`.
     """
     cells = cells_of(table, path)
-    numbered, notes = _epochs(cells, path)
+    numbered, notes = _epochs(cells, path, epochs)
     losses: Losses = {}
     texts, beyond = [], 0
     for cell, epoch in zip(cells, numbered, strict=True):
@@ -90,17 +93,17 @@ def of_table(table: Table, path: Path) -> History:
         losses[key] = loss
         texts.append(cell.text)
         beyond = max(beyond, epoch)
-    judged = {key: losses[key] for key in KEYS if key in losses}
+    keys = [(epoch, part) for epoch in range(1, epochs + 1) for part in PARTS]
+    judged = {key: losses[key] for key in keys if key in losses}
     if not judged:
-        raise PygptError("{path} has no losses of the epochs 1 to {epochs}", path=path, epochs=EPOCHS)
-    return History(judged, max(map(_decimals, texts)), (*notes, *not_judged_after(beyond)))
+        raise PygptError("{path} has no losses of the epochs 1 to {epochs}", path=path, epochs=epochs)
+    return History(judged, max(map(_decimals, texts)), (*notes, *not_judged_after(beyond, epochs)))
 
 
-def not_judged_after(epochs: int) -> tuple[Message, ...]:
-    """Says so where there are more epochs than the course trains."""
-    return (say("Epochs after {epochs} are not judged: the course trains {epochs}.", epochs=EPOCHS),) * (
-        epochs > EPOCHS
-    )
+def not_judged_after(there: int, epochs: int) -> tuple[Message, ...]:
+    """Says so where there are more epochs than the exercise trains."""
+    said = say("Epochs after {epochs} are not judged: the course trains {epochs}.", epochs=epochs)
+    return (said,) if there > epochs else ()
 
 
 def _table(text: str, path: Path) -> Table:
@@ -144,7 +147,7 @@ def _luz_printed(text: str) -> list[Row]:
     return rows
 
 
-def _epochs(cells: list[Cell], path: Path) -> tuple[list[int], list[Message]]:
+def _epochs(cells: list[Cell], path: Path, most: int) -> tuple[list[int], list[Message]]:
     """The epoch of each cell, from 1; and what was taken for granted."""
     if any(cell.epoch is None for cell in cells):
         seen: Counter[str] = Counter()
@@ -153,13 +156,13 @@ def _epochs(cells: list[Cell], path: Path) -> tuple[list[int], list[Message]]:
             seen[cell.part] += 1
             epochs.append(seen[cell.part])
         return epochs, [say("It does not number its epochs: they are taken in their order.")] if cells else []
-    epochs = [_epoch(cell, path) for cell in cells]
+    epochs = [_epoch(cell, path, most) for cell in cells]
     if 0 not in epochs:
         return epochs, []
     return [epoch + 1 for epoch in epochs], [say("It numbers its epochs from 0: 0 is taken as the course's 1.")]
 
 
-def _epoch(cell: Cell, path: Path) -> int:
+def _epoch(cell: Cell, path: Path, most: int) -> int:
     """`1`, `1.0`, or `Epoch 1/3`."""
     written = str(cell.epoch)
     match = re.fullmatch(r"(?:[^\W\d]+\s*)?(\d{1,9})(?:[.,]0*|\s*/\s*\d+)?", written)
@@ -170,7 +173,7 @@ def _epoch(cell: Cell, path: Path) -> int:
         raise PygptError("{where}: {text!r} is not a number", where=where, text=written)
     raise PygptError(
         "{path}, line {line}: epoch {epoch}; the course trains {epochs} epochs, numbered from 1",
-        path=path, line=cell.line, epoch=written, epochs=EPOCHS,
+        path=path, line=cell.line, epoch=written, epochs=most,
     )  # fmt: skip
 
 

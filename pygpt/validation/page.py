@@ -5,12 +5,11 @@ from pygpt.output import pages
 from pygpt.output.messages import tell
 from pygpt.validation import figure
 from pygpt.validation.claims import claim_lines
-from pygpt.validation.course import PROMPT
+from pygpt.validation.published import published_lines
 from pygpt.validation.report import Report, Section, provenance
 from pygpt.validation.sentences import (
     heading,
     precision,
-    published_lines,
     texts_note,
     verdict_line,
     verdict_lines,
@@ -30,19 +29,22 @@ def page(report: Report, lang: str) -> str:
                 "heading": heading(section, lang),
                 "verdict": verdict_lines(section, lang),
                 "losses": _losses(section, lang),
+                "precision": precision(section.exercise, lang),
                 "published": published_lines(section, lang),
             }
             for section in report.sections
         ],
-        precision=precision(lang),
         claims=claim_lines(report, lang),
         picture=pages.picture(figure.png(report, lang)),
         seen=figure.in_words(report, lang),
         texts=text_table(report, lang),
-        texts_note=texts_note(lang),
+        texts_note=texts_note(report, lang),
         without_corpus=without_corpus(report, lang),
-        prompt=PROMPT,
-        samples=[(sample_name(sample, lang), sample.text) for sample in report.samples if sample.model],
+        samples=[
+            (sample_name(sample, lang), report.sheet[sample.model].file.generation.prompt, sample.text)
+            for sample in report.samples
+            if sample.model
+        ],
         provenance=json_text(provenance(report)),
     )
 

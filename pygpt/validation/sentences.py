@@ -1,15 +1,13 @@
 """What a report says in sentences, for the terminal and the page alike."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from pygpt.output.messages import Listed, Message, say, tell
-from pygpt.validation.course import GAP, KEYS, PARTS, gap
+from pygpt.exercises.exercise import GAP, PARTS, Exercise, Losses, gap, main_of
+from pygpt.output.messages import Listed, Message, number, say, tell
 from pygpt.validation.names import MODELS, loss_of
 from pygpt.validation.report import Report, Section
 from pygpt.validation.verdict import Agreement, Verdict
-
-# The course prints 4 decimals: half a unit of the last.
-_HALF_UNIT = 0.5e-4
 
 
 class Line(NamedTuple):
@@ -22,35 +20,46 @@ class Line(NamedTuple):
 def heading(section: Section, lang: str) -> str:
     """The exercise, its model, and where the course prints its table."""
     e = section.exercise
+    if e.published.table is None or e.published.page is None:
+        return tell(lang, "{title}: {model}", title=e.file.title, model=MODELS[e.model])
     return tell(
         lang,
-        "Exercise {number}: {model} (table {table}, page {page})",
-        number=e.number,
+        "{title}: {model} (table {table}, page {page})",
+        title=e.file.title,
         model=MODELS[e.model],
         table=e.published.table,
         page=e.published.page,
     )
 
 
-def precision(lang: str) -> str:
+def precision(exercise: Exercise, lang: str) -> str:
     """What the numbers of a table of losses are good for."""
+    published = exercise.published
+    if not published.losses:
+        return tell(
+            lang,
+            "Losses in nats per character, to 4 decimals; perplexity is exp(loss), to 2. Differences are of the "
+            "unrounded losses. ! marks a loss outside the band.",
+        )
     return tell(
         lang,
         "Losses in nats per character, to 4 decimals; perplexity is exp(loss), to 2. Differences are of the unrounded "
-        "losses (the course's are rounded to 4 decimals, so they are known to within {half:.5f}). "
+        "losses (the course's are rounded to {decimals} decimals, so they are known to within {half}). "
         "! marks a loss outside the band.",
-        half=_HALF_UNIT,
+        decimals=published.decimals,
+        half=number(0.5 * 10.0**-published.decimals, f".{published.decimals + 1}f", lang),
     )
 
 
-def texts_note(lang: str) -> str:
+def texts_note(report: Report, lang: str) -> str:
     """How the texts were counted."""
     return tell(
         lang,
         "Words that occur in the course's text (case ignored), mean word length in characters, and lines, blank ones "
         "not counted, that look like a speaker's name (one to four capitalised words and a colon). The corpus's own "
-        "share of known words is 100% by definition. R's and the run's texts are 400 characters: too few for fine "
+        "share of known words is 100% by definition. R's and the run's texts are {n} characters: too few for fine "
         "distinctions.",
+        n=main_of(report.sheet).file.generation.tokens,
     )
 
 
@@ -75,18 +84,21 @@ def verdict_lines(section: Section, lang: str) -> list[Line]:
     attempt, verdict = section.attempt, section.verdict
     if not attempt or not verdict:
         return []
+    seed = str(section.exercise.recorded.seed)
     lines = [Line(tell(lang, "Validated: {name}", name=attempt.name))]
     lines += [Line(note.render(lang)) for note in attempt.notes]
     if attempt.missing:
         lines.append(Line(tell(lang, "Not judged, for want of losses: {epochs}.", epochs=_missing(attempt.missing))))
     if verdict.steps or verdict.losses:
         exact = all(a.kind == "identical" for a in (verdict.steps, verdict.losses) if a)
-        lines.append(Line(_against_recording(verdict, lang), exact or (None if verdict.good else False)))
+        lines.append(
+            Line(_against_recording(section.exercise, verdict, lang), exact or (None if verdict.good else False))
+        )
     if verdict.same_weights is not None:
         whose = (
-            say("The weights are R's of seed 42, by their SHA-256.")
+            say("The weights are R's of seed {seed}, by their SHA-256.", seed=seed)
             if verdict.same_weights
-            else say("The weights are not R's of seed 42 (another SHA-256).")
+            else say("The weights are not R's of seed {seed} (another SHA-256).", seed=seed)
         )
         lines.append(Line(whose.render(lang), verdict.same_weights or (False if attempt.due == "identical" else None)))
     if "vocabulary" in attempt.facts:
@@ -95,6 +107,8 @@ def verdict_lines(section: Section, lang: str) -> list[Line]:
             order=attempt.facts["vocabulary"],
         )
         lines.append(Line(order.render(lang)))
+    if attempt.due == "seed":
+        lines.append(_of_seed(section.exercise, verdict, lang))
     if attempt.due in _DUE:
         lines.append(Line(_DUE[attempt.due].render(lang)))
     if verdict.pairs:
@@ -106,7 +120,7 @@ def verdict_lines(section: Section, lang: str) -> list[Line]:
     if section.diagnosis:
         lines.append(Line(section.diagnosis.render(lang), False))
     if attempt.text is not None:
-        lines.append(Line(_beside_r(attempt.text, section.exercise.recorded.text).render(lang)))
+        lines.append(Line(_beside_r(attempt.text, section.exercise).render(lang)))
     return [*lines, verdict_line(verdict.good, lang)]
 
 
@@ -121,19 +135,35 @@ _DUE = {
 }
 
 
-def _against_recording(verdict: Verdict, lang: str) -> str:
+def _of_seed(exercise: Exercise, verdict: Verdict, lang: str) -> Line:
+    """Whether it is the run that it is said to be."""
+    seed, threads = str(exercise.recorded.seed), exercise.recorded.r_threads
+    if verdict.kind != "differs" and verdict.same_weights is not False:
+        is_it = say("So it is the run of seed {seed} (R's threads: {threads}).", seed=seed, threads=threads)
+        return Line(is_it.render(lang), True)
+    is_not = say(
+        "So it is not the run of seed {seed} (R's threads: {threads}) as this processor computes it. Another seed or "
+        "setting, another number of threads (R takes all cores unless told otherwise) or a processor with other "
+        "kernels do that; the band alone decides.",
+        seed=seed, threads=threads,
+    )  # fmt: skip
+    return Line(is_not.render(lang), False)
+
+
+def _against_recording(exercise: Exercise, verdict: Verdict, lang: str) -> str:
     agreements = [a for a in (verdict.steps, verdict.losses) if a]
     compared = [say("steps: {n}", n=verdict.steps.compared)] if verdict.steps else []
     compared += [say("losses of epochs: {n}", n=verdict.losses.compared)] if verdict.losses else []
     what = ", ".join(message.render(lang) for message in compared)
     largest = max(a.largest for a in agreements)
+    r = say("R's recording" if exercise.recorded.by_r else "engine r's run")
     if verdict.kind == "identical" or (verdict.kind == "digits" and verdict.digits is None):
-        return tell(lang, "Against R's recording: identical ({what}; every value is the same float32).", what=what)
+        return tell(lang, "Against {r}: identical ({what}; every value is the same float32).", r=r, what=what)
     if verdict.kind == "digits":
         return tell(
             lang,
-            "Against R's recording: identical to {digits} digits after the point ({what}; largest difference "
-            "{largest:.1e}).",
+            "Against {r}: identical to {digits} digits after the point ({what}; largest difference {largest:.1e}).",
+            r=r,
             digits=verdict.digits,
             what=what,
             largest=largest,
@@ -141,8 +171,9 @@ def _against_recording(verdict: Verdict, lang: str) -> str:
     worst = next(a for a in agreements if a.kind == "differs")
     line = tell(
         lang,
-        "Against R's recording: differs from {where} on, by more than half a unit of the fourth decimal "
-        "({what}; largest difference {largest:.1e}).",
+        "Against {r}: differs from {where} on, by more than half a unit of the fourth decimal ({what}; largest "
+        "difference {largest:.1e}).",
+        r=r,
         where=_where(verdict, worst, worst.first),
         what=what,
         largest=largest,
@@ -161,10 +192,10 @@ def _where(verdict: Verdict, agreement: Agreement, place: int | None) -> Message
 def _in_band(section: Section, verdict: Verdict, lang: str) -> str:
     assert section.attempt
     if verdict.outside:
-        losses = _named(section, section.attempt.losses, verdict.outside, lang)
+        losses = named(section, section.attempt.losses, verdict.outside, lang)
         return tell(lang, "Outside the band around R's: {losses}.", losses=losses)
     if len(verdict.pairs) == 1:
-        losses = _named(section, section.attempt.losses, verdict.pairs, lang)
+        losses = named(section, section.attempt.losses, verdict.pairs, lang)
         return tell(lang, "Inside the band around R's: {losses}.", losses=losses)
     return tell(lang, "Inside the band around R's: all {n} losses.", n=len(verdict.pairs))
 
@@ -175,7 +206,7 @@ def _gaps_outside(section: Section, epochs: list[int]) -> Message:
     return say(
         "Validation less train loss is outside its band (R's ± {half:.4f}) in {epochs}: from seed to seed the two "
         "losses move together, here they do not.",
-        half=section.exercise.half_width(GAP),
+        half=section.exercise.half_width(GAP, epochs[0]),
         epochs=Listed(
             [
                 say("epoch {epoch} ({here:+.4f}, R {r:+.4f})", epoch=epoch, here=gap(here, epoch), r=gap(r, epoch))
@@ -194,54 +225,17 @@ def _missing(keys: tuple[tuple[int, str], ...]) -> Listed:
     return Listed(named)
 
 
-def _named(section: Section, losses: dict[tuple[int, str], float], keys: tuple[tuple[int, str], ...], lang: str) -> str:
+def named(section: Section, losses: Losses, keys: Sequence[tuple[int, str]], lang: str) -> str:
+    """Losses by name, each beside R's."""
     r = section.exercise.recorded.losses
     return "; ".join(
         tell(lang, "{name} ({loss:.4f}, R {r:.4f})", name=loss_of(key), loss=losses[key], r=r[key]) for key in keys
     )
 
 
-def _beside_r(here: str, r: str) -> Message:
+def _beside_r(here: str, exercise: Exercise) -> Message:
+    r, seed = exercise.recorded.text, str(exercise.file.generation.seed)
     if here == r:
-        return say("Its text (seed 123) is R's, character for character.")
+        return say("Its text (seed {seed}) is R's, character for character.", seed=seed)
     same = next((i for i, (a, b) in enumerate(zip(here, r, strict=False)) if a != b), min(len(here), len(r)))
-    return say("Its text (seed 123) leaves R's at character {n}.", n=same + 1)
-
-
-def published_lines(section: Section, lang: str) -> list[str]:
-    """Where the course's table lies, what its results say of themselves, and how wide the band is."""
-    e = section.exercise
-    band = tell(
-        lang,
-        "Band: R's loss plus and minus {train:.4f} (train) and {valid:.4f} (validation), and for the gap, validation "
-        "less train loss, {gap:.4f}: t * sqrt(2) * s. s is the spread over {n} seeds after one epoch of the fast "
-        "engine ({s_train:.4f}, {s_valid:.4f} and {s_gap:.4f}), taken to be the same after epochs 2 and 3.",
-        n=len(e.spread),
-        **{name: e.half_width(name) for name in (*PARTS, GAP)},
-        **{f"s_{name}": e.deviation(name) for name in (*PARTS, GAP)},
-    )
-    return [_published(section, lang), *(tell(lang, remark) for remark in e.remarks), band]
-
-
-def _published(section: Section, lang: str) -> str:
-    e, outside = section.exercise, section.published_outside
-    if outside:
-        return tell(
-            lang,
-            "Table {table} lies OUTSIDE what the code gives: {losses}.",
-            table=e.published.table,
-            losses=_named(section, e.published.losses, tuple(outside), lang),
-        )
-    gaps = {key: e.published.losses[key] - e.recorded.losses[key] for key in KEYS}
-    shares = {key: abs(gap) / e.half_width(key[1]) for key, gap in gaps.items()}
-    furthest = max(KEYS, key=shares.__getitem__)
-    return tell(
-        lang,
-        "Table {table} lies inside the band: its losses differ from R's by {low:+.4f} to {high:+.4f}; the nearest to "
-        "the edge: {losses}, at {share:.0%} of the way.",
-        table=e.published.table,
-        low=min(gaps.values()),
-        high=max(gaps.values()),
-        losses=_named(section, e.published.losses, (furthest,), lang),
-        share=shares[furthest],
-    )
+    return say("Its text (seed {seed}) leaves R's at character {n}.", seed=seed, n=same + 1)

@@ -10,13 +10,13 @@ from pygpt import training
 from pygpt.corpus import Corpus
 from pygpt.determinism import reproducible
 from pygpt.errors import PygptError
+from pygpt.exercises.exercise import Exercise, Sheet
+from pygpt.exercises.text import windows
 from pygpt.models import build_model
 from pygpt.output.messages import say
 from pygpt.r_files.weights import Weights, read_weights
-from pygpt.settings import ModelSettings, TrainingSettings
 from pygpt.validation import gather
 from pygpt.validation.attempt import Attempt
-from pygpt.validation.course import EPOCHS
 from pygpt.validation.history import History
 from pygpt.vocabulary import ORDERS, Vocabulary
 from pygpt.weights import check_state, load_state, weights_sha256
@@ -27,52 +27,55 @@ _SAME_LOSS = 5e-5
 _ENOUGH_WINDOWS = 640
 
 
-def from_weights(path: Path, text: Corpus, r_threads: int = 1) -> Attempt:
+def from_weights(path: Path, text: Corpus, sheet: Sheet, r_threads: int = 1) -> Attempt:
     """Weights that were trained in R, in any file that `read_weights` reads, on the course's validation text.
 
     The vocabulary's order is not in the file: of R's two (`icu`, `c`) the one with the lower loss is taken.
 
     Args:
+        sheet: the exercises of which they may be one's.
         r_threads: how many threads R's torch had; so many evaluate them.
 
     Raises:
         PygptError: see `read_weights`; or other keys or shapes than the course's models have.
     """
-    return evaluated(read_weights(path), text, r_threads)
+    return evaluated(read_weights(path), text, sheet, r_threads)
 
 
-def evaluated(weights: Weights, text: Corpus, r_threads: int = 1) -> Attempt:
+def evaluated(weights: Weights, text: Corpus, sheet: Sheet, r_threads: int = 1) -> Attempt:
     """The same for weights that are read already."""
-    check_weights(weights)
-    path, tensors, model = weights.path, weights.tensors, weights.settings.model
-    network = build_model(ModelSettings(model=model))
+    exercise = check_weights(weights, sheet)
+    path, tensors, settings = weights.path, weights.tensors, exercise.file.training
+    network = build_model(exercise.shape)
     load_state(network, tensors, path)
     network.eval()
-    settings = TrainingSettings()
     with reproducible(r_threads):
         candidates = {order: Vocabulary.from_text(text.text, order) for order in ORDERS}
-        windows = {order: gather.course_windows(text, vocabulary)[1] for order, vocabulary in candidates.items()}
-        order = min(
-            ORDERS, key=lambda name: training.validation_loss(network, windows[name][:_ENOUGH_WINDOWS], settings)
-        )
-        loss = training.validation_loss(network, windows[order], settings)
+        valid = {order: windows(exercise.file, text, vocabulary)[1] for order, vocabulary in candidates.items()}
+        order = min(ORDERS, key=lambda name: training.validation_loss(network, valid[name][:_ENOUGH_WINDOWS], settings))
+        loss = training.validation_loss(network, valid[order], settings)
     return Attempt(
         name=str(path),
-        model=model,
+        model=exercise.model,
         due="band",
-        losses={(EPOCHS, "valid"): loss},
+        losses={(exercise.epochs, "valid"): loss},
         weights_sha256=weights_sha256(tensors),
         network=network,
-        text=gather.sample(network, candidates[order], r_threads),
+        text=gather.sample(network, candidates[order], exercise, r_threads),
         facts={"vocabulary": order, "r_threads": r_threads},
         note=weights.note(heads=False),
     )
 
 
-def check_weights(weights: Weights) -> None:
-    """Raise PygptError where weights are not of a model of the course's vocabulary, size and heads."""
-    course = ModelSettings(model=weights.settings.model)
-    _check_vocabulary_size(weights.tensors, weights.path)
+def check_weights(weights: Weights, sheet: Sheet) -> Exercise:
+    """The exercise that weights are of.
+
+    Raises:
+        PygptError: they are not of a model of the course's vocabulary, size and heads.
+    """
+    exercise = gather.exercise_of(sheet, weights.settings.model, weights.path)
+    course = exercise.shape
+    _check_vocabulary_size(weights.tensors, course.vocab_size, weights.path)
     with torch.device("meta"):
         check_state(build_model(course), weights.tensors, weights.path)
     if course.model == "gpt" and weights.heads_known and weights.settings.n_head != course.n_head:
@@ -82,15 +85,16 @@ def check_weights(weights: Weights) -> None:
             n=weights.settings.n_head,
             due=course.n_head,
         )
+    return exercise
 
 
-def with_history(attempt: Attempt, history: History) -> Attempt:
+def with_history(attempt: Attempt, history: History, exercise: Exercise) -> Attempt:
     """Evaluated weights and the history that lies in the same file: the history's losses are judged.
 
     Where they are not the losses of these weights, a note says so.
     """
-    losses, here = history.losses, attempt.losses[EPOCHS, "valid"]
-    last = losses.get((EPOCHS, "valid"))
+    losses, here = history.losses, attempt.losses[exercise.epochs, "valid"]
+    last = losses.get((exercise.epochs, "valid"))
     note = attempt.note
     if last is None or not abs(here - last) < _SAME_LOSS:
         note = say(
@@ -104,14 +108,14 @@ def with_history(attempt: Attempt, history: History) -> Attempt:
         attempt,
         losses=losses,
         decimals=history.decimals,
-        missing=gather.missing(losses),
+        missing=gather.missing(exercise, losses),
         notes=history.notes,
         note=note,
     )
 
 
-def _check_vocabulary_size(tensors: dict[str, Tensor], path: Path) -> None:
-    rows, due = tensors.get("wte.weight"), ModelSettings().vocab_size
+def _check_vocabulary_size(tensors: dict[str, Tensor], due: int, path: Path) -> None:
+    rows = tensors.get("wte.weight")
     if rows is not None and rows.dim() == 2 and len(rows) != due:
         raise PygptError(
             "{path} has a vocabulary of {n} rows, the course's text one of {due} (PAD included): "

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pygpt.exercises.exercise import Exercise, epochs_with_a_gap
 from pygpt.validation.attempt import Attempt
-from pygpt.validation.course import KEYS, Exercise, epochs_with_a_gap
 
 # What R's code prints (`round(loss, 4)`): from this many decimals on, numbers count as identical to N digits.
 LEAST_DIGITS = 4
@@ -105,7 +105,7 @@ def compare(here: Sequence[float], recorded: Sequence[float], decimals: int | No
 
 def judge(exercise: Exercise, attempt: Attempt) -> Verdict:
     """Hold an attempt against the recording of its exercise."""
-    pairs = tuple(key for key in KEYS if key in attempt.losses)
+    pairs = tuple(key for key in exercise.keys if key in attempt.losses)
     steps = losses = None
     if attempt.steps:
         steps = compare(attempt.steps, exercise.recorded.steps)
@@ -119,7 +119,7 @@ def judge(exercise: Exercise, attempt: Attempt) -> Verdict:
     good = verdict.kind == "identical"
     if attempt.due != "identical":
         good |= verdict.kind == "digits"
-    if attempt.due == "band":
+    if attempt.due in ("band", "seed"):
         good |= verdict.in_band
     return dataclasses.replace(verdict, good=good)
 

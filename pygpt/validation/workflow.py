@@ -1,65 +1,102 @@
 """From what a user brings to a report: one function for each command of `validate`."""
 
-import os
+import dataclasses
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
 
-from pygpt import api, checkpoints, corpus
+from pygpt import api, checkpoints
 from pygpt.corpus import Corpus
 from pygpt.determinism import ALL_CORES, reproducible
 from pygpt.errors import PygptError
-from pygpt.r_files.losses import losses_of
+from pygpt.exercises.exercise import Sheet, main_of
+from pygpt.exercises.opening import course
+from pygpt.exercises.text import at_hand, read_text, settings_of
+from pygpt.r_files.losses import LossTable, losses_of
 from pygpt.r_files.opening import is_r, opened
 from pygpt.r_files.others import is_of_others
-from pygpt.r_files.weights import found_in, weights_of
+from pygpt.r_files.weights import Weights, found_in, read_weights, weights_of
 from pygpt.settings import ModelName
 from pygpt.validation import gather, trained
 from pygpt.validation.attempt import Attempt
-from pygpt.validation.course import EPOCHS, RECORDED_SEED
 from pygpt.validation.history import read_luz_history
 from pygpt.validation.report import Report, build
+from pygpt.validation.seeded import first_difference, with_seed
 
 
-def of_runs(folders: Sequence[Path]) -> Report:
+def of_runs(
+    folders: Sequence[Path], sheet: Sheet | None = None, seed: int | None = None, r_threads: int | None = None
+) -> Report:
     """Finished runs on the course's text.
+
+    Args:
+        sheet: the exercises; None for the course's own. So, too, in what follows.
+        seed: hold them against the run of this seed, made here by engine r, in place of R's; None for R's.
+        r_threads: how many threads R had in that run; None for as many as the exercise says.
 
     Raises:
         PygptError: see `gather.from_run`; or two runs of one model.
     """
+    sheet = sheet or course()
+    if seed is not None:
+        models = [checkpoints.open_run(folder).model.model for folder in folders]
+        sheet = with_seed(sheet, models, seed, r_threads)
     with reproducible():
-        same = gather.same_kernels()
-        return _report([gather.from_run(folder, same) for folder in folders], same)
+        same = gather.same_kernels(sheet)
+        return _report(sheet, [gather.from_run(folder, sheet, same) for folder in folders], same)
 
 
-def of_history(path: Path, model: ModelName) -> Report:
-    """A luz history that was exported from R; `model` says which exercise it belongs to.
+def of_history(
+    path: Path,
+    model: ModelName | None,
+    sheet: Sheet | None = None,
+    seed: int | None = None,
+    r_threads: int | None = None,
+) -> Report:
+    """A luz history that was exported from R.
+
+    Args:
+        model: which exercise it belongs to; None for the one that was asked for.
+        seed, r_threads: as `of_runs` has them.
 
     Raises:
-        PygptError: see `history.read_luz_history`.
+        PygptError: see `history.read_luz_history`; or none of the exercises has this model.
     """
+    sheet = sheet or course()
+    exercise = gather.exercise_of(sheet, model or main_of(sheet).model, path)
+    attempt = gather.from_history(path, exercise)
+    if seed is not None:
+        sheet = with_seed(sheet, [exercise.model], seed, r_threads)
+        attempt = dataclasses.replace(attempt, due="seed")
     with reproducible():
-        return _report([gather.from_history(path, model)], gather.same_kernels())
+        return _report(sheet, [attempt], gather.same_kernels(sheet))
 
 
-def of_weights(path: Path, r_threads: int = 1) -> Report:
+def of_weights(path: Path, r_threads: int = 1, sheet: Sheet | None = None, seed: int | None = None) -> Report:
     """Weights that were trained in R, on `r_threads` threads.
+
+    Args:
+        seed: as `of_runs` has it.
 
     Raises:
         PygptError: see `trained.from_weights`; or the course's text, on which they are evaluated, cannot be had.
     """
-    text = corpus.read_corpus("shakespeare")
-    with reproducible():
-        return _report([trained.from_weights(path, text, r_threads)], gather.same_kernels(), text)
+    sheet = sheet or course()
+    return _of_weights(read_weights(path), None, r_threads, sheet, seed)
 
 
-def of_r_file(path: Path, model: ModelName | None, r_threads: int = 1) -> Report:
+def of_r_file(
+    path: Path,
+    model: ModelName | None,
+    r_threads: int | None = None,
+    sheet: Sheet | None = None,
+    seed: int | None = None,
+) -> Report:
     """Whatever R wrote: a history, weights, or both (luz_save); what it is, the file says.
 
     Args:
         model: which exercise a history belongs to; weights say it themselves.
-
         r_threads: how many threads R's torch had.
+        seed: as `of_runs` has it.
 
     Raises:
         PygptError: the file holds neither, a history comes without `model`, or weights are those of the other model.
@@ -68,49 +105,64 @@ def of_r_file(path: Path, model: ModelName | None, r_threads: int = 1) -> Report
     contents = None if file is None else found_in(file, path)
     table = None if file is None else losses_of(file, path)
     if contents is None or (not contents.states and table is not None):
-        if model is None:
+        if model is None and sheet is None:
             raise PygptError(
                 "{path} holds a history, which does not say whose it is: add --model gpt (exercise 2) or --model "
                 "gpt_noattn (exercise 3)",
                 path=path,
             )
-        return of_history(path, model)
+        return of_history(path, model, sheet, seed, r_threads)
     weights = weights_of(contents, path)
     if model not in (None, weights.settings.model):
         raise PygptError(
             "{path} holds the weights of a {there} model, not of {model}",
             path=path, there=weights.settings.model, model=model,
         )  # fmt: skip
-    trained.check_weights(weights)
-    history = None if table is None else read_luz_history(path, table)
-    text = corpus.read_corpus("shakespeare")
+    return _of_weights(weights, table, r_threads or 1, sheet or course(), seed)
+
+
+def _of_weights(weights: Weights, table: LossTable | None, r_threads: int, sheet: Sheet, seed: int | None) -> Report:
+    """Weights, with the history that lies in the same file, where one does."""
+    exercise = trained.check_weights(weights, sheet)
+    history = None if table is None else read_luz_history(weights.path, exercise.epochs, table)
+    text = read_text(exercise.file)
+    sheet = with_seed(sheet, [exercise.model], seed, r_threads)
+    exercise = sheet[exercise.model]
     with reproducible():
-        attempt = trained.evaluated(weights, text, r_threads)
+        attempt = trained.evaluated(weights, text, sheet, r_threads)
         if history is not None:
-            attempt = trained.with_history(attempt, history)
-        return _report([attempt], gather.same_kernels(), text)
+            attempt = trained.with_history(attempt, history, exercise)
+        if seed is not None:
+            differs = first_difference(exercise, weights.tensors)
+            notes = (*attempt.notes, *([] if differs is None else [differs]))
+            attempt = dataclasses.replace(attempt, due="seed", notes=notes)
+        return _report(sheet, [attempt], gather.same_kernels(sheet), text)
 
 
 def of_training(
-    models: Collection[ModelName], out: Path, threads: int | None = None, r_threads: int | None = None
+    models: Collection[ModelName],
+    out: Path,
+    threads: int | None = None,
+    r_threads: int | None = None,
+    sheet: Sheet | None = None,
 ) -> Report:
     """Whole trainings as R was recorded, in `out`, a folder a model; what is begun goes on, what is done is kept.
 
     Args:
         threads: as `TrainingSettings` has it.
-        r_threads: as `TrainingSettings` has it.
+        r_threads: as `TrainingSettings` has it; None for as many as R had.
 
     Raises:
         PygptError: the course's text cannot be had, or a folder holds another run.
         KeyboardInterrupt: see `api.train`.
     """
-    folders = [out / name for name in models]
-    given: dict[str, Any] = {"corpus": "shakespeare", "seed": RECORDED_SEED, "engine": "r", "epochs": EPOCHS}
-    given |= {k: v for k, v in (("threads", threads), ("r_threads", r_threads)) if v is not None}
-    for model, folder in zip(models, folders, strict=True):
-        begun = (folder / checkpoints.SETTINGS).exists()
-        api.train(folder, resume=begun, model=model, **given)
-    return of_runs(folders)
+    sheet = sheet or course()
+    for model in models:
+        given = settings_of(sheet[model].file) | {"engine": "r"}
+        given |= {k: v for k, v in (("threads", threads), ("r_threads", r_threads)) if v is not None}
+        begun = (out / model / checkpoints.SETTINGS).exists()
+        api.train(out / model, resume=begun, **given)
+    return of_runs([out / model for model in models], sheet)
 
 
 def of_first_steps(
@@ -118,34 +170,44 @@ def of_first_steps(
     on_step: Callable[[], object],
     threads: int | None = None,
     r_threads: int | None = None,
+    sheet: Sheet | None = None,
 ) -> Report:
     """The first 200 steps of each model, trained here.
 
     Args:
         on_step: called after each step.
         threads: as `TrainingSettings` has it.
-        r_threads: as `TrainingSettings` has it.
+        r_threads: as `TrainingSettings` has it; None for as many as R had.
 
     Raises:
         PygptError: the course's text cannot be had.
     """
-    text = corpus.read_corpus("shakespeare")
+    sheet = sheet or course()
+    text = read_text(main_of(sheet).file)
     with reproducible():
-        same = gather.same_kernels()
+        same = gather.same_kernels(sheet)
         attempts = [
-            gather.first_steps(name, text, same, on_step, threads or ALL_CORES, r_threads or 1) for name in models
+            gather.first_steps(
+                sheet[name], text, same, on_step, threads or ALL_CORES, r_threads or sheet[name].recorded.r_threads
+            )
+            for name in models
         ]
-        return _report(attempts, same, text)
+        return _report(sheet, attempts, same, text)
 
 
-def of_recording(models: Collection[ModelName]) -> Report:
+def of_recording(models: Collection[ModelName], sheet: Sheet | None = None) -> Report:
     """The course's results beside R's, nothing judged."""
+    sheet = sheet or course()
     with reproducible():
-        return _report([], gather.same_kernels(), models=models)
+        return _report(sheet, [], gather.same_kernels(sheet), models=models)
 
 
 def _report(
-    attempts: Sequence[Attempt], same: bool, text: Corpus | None = None, models: Collection[ModelName] = ()
+    sheet: Sheet,
+    attempts: Sequence[Attempt],
+    same: bool,
+    text: Corpus | None = None,
+    models: Collection[ModelName] = (),
 ) -> Report:
     by_model: dict[ModelName, Attempt] = {}
     for attempt in attempts:
@@ -157,13 +219,6 @@ def _report(
                 model=attempt.model,
             )
         by_model[attempt.model] = attempt
-    missing = None
-    if text is None:
-        try:
-            text = corpus.read_corpus("shakespeare")
-        except PygptError as error:
-            # A text that the user points at and that is not the course's is a mistake to speak of.
-            if os.environ.get("PYGPT_CORPUS"):
-                raise
-            missing = error
-    return build(attempts, models or list(by_model), text, same, missing)
+    there = text or at_hand(lambda: read_text(main_of(sheet).file))
+    text, missing = (None, there) if isinstance(there, PygptError) else (there, None)
+    return build(attempts, models or list(by_model), text, same, missing, sheet)

@@ -47,13 +47,14 @@ build_vocabulary <- function(raw_text) {
 #' The PDF lost the multiplication signs: "0.3 length(full_tokens)", "0.9 length(subset_tokens)".
 #'
 #' @param full_tokens a vector of R ids, the whole text's.
+#' @param share,train_share how much of it is used, and how much of that is trained on.
 #' @return list(train, valid), vectors of R ids.
 #' @source exercises 2 and 3.
 #' @export
-split_tokens <- function(full_tokens) {
-  limit_data <- floor(0.3 * length(full_tokens))
+split_tokens <- function(full_tokens, share = 0.3, train_share = 0.9) {
+  limit_data <- floor(share * length(full_tokens))
   subset_tokens <- full_tokens[1:limit_data]
-  train_len <- floor(0.9 * length(subset_tokens))
+  train_len <- floor(train_share * length(subset_tokens))
   list(train = subset_tokens[1:train_len],
        valid = subset_tokens[(train_len + 1):length(subset_tokens)])
 }

@@ -42,10 +42,12 @@ set_up_model <- function(generator, config, nvoc) {
 #'   follow from it. NULL sets none: the course itself sets R's seed alone, which torch does not use.
 #' @param callbacks luz's callbacks, called after the course's gradient clip.
 #' @param verbose whether luz reports each epoch.
+#' @param max_norm the norm to which gradients are clipped.
 #' @return luz's fitted object.
 #' @source exercises 2 and 3.
 #' @export
-fit_model <- function(model_setup, dataloaders, config, seed = NULL, callbacks = list(), verbose = TRUE) {
+fit_model <- function(model_setup, dataloaders, config, seed = NULL, callbacks = list(), verbose = TRUE,
+                      max_norm = 1.0) {
   if (!is.null(seed)) torch::torch_manual_seed(seed)
   luz::fit(
     model_setup,
@@ -53,7 +55,7 @@ fit_model <- function(model_setup, dataloaders, config, seed = NULL, callbacks =
     epochs = config$epochs,
     valid_data = dataloaders$valid,
     accelerator = luz::accelerator(),
-    callbacks = c(list(luz::luz_callback_gradient_clip(max_norm = 1.0)), callbacks),
+    callbacks = c(list(luz::luz_callback_gradient_clip(max_norm = max_norm)), callbacks),
     verbose = verbose
   )
 }

@@ -51,7 +51,7 @@ class FakePort:
 def told(answer: Logits, model: ModelName = "gpt", seed: int = 5, lacking: tuple[str, ...] = ()) -> Diagnosis:
     port = cast("Port", FakePort(answer, lacking))
     exam = Exam(port, read_rubric(), seed)
-    return diagnose(port, model, exam.settings, exam.random("diagnosis"), TOLERANCE)
+    return diagnose(port, model, exam.settings, exam.rubric.own[model], exam.random("diagnosis"), TOLERANCE)
 
 
 def by(algebra: Algebra) -> Logits:

@@ -36,7 +36,7 @@ Cli = Callable[..., Result]
         ("[", "not a TOML file"),
         (
             "[capps]\n",
-            "[capps]; known are: points, caps, total, gates, late, visibility, parts, tolerances, limits. "
+            "[capps]; known are: points, caps, total, gates, late, visibility, parts, sizes, tolerances, limits. "
             "Did you mean 'caps'?",
         ),
         ("[gates]\ncausalty = 60\n", "Did you mean 'causality'?"),

@@ -18,14 +18,13 @@ import pygpt
 from pygpt.commands import main
 from pygpt.errors import PygptError
 from pygpt.output.messages import LANGUAGES, Listed, catalogue, number, plain, render, say, tell
-from pygpt.validation.course import results
 
 PACKAGE = Path(pygpt.__file__).parent
 CATALOGUES = PACKAGE / "output" / "catalogues"
 # Which argument of these calls is a sentence.
 SENTENCES = {"say": 0, "tell": 1, "PygptError": 0, "translated": 0}
 # Commands whose help is translated; of the others only what stands in the list of commands.
-TRANSLATED = ("validate", "grade", "ladder", "attention")
+TRANSLATED = ("validate", "grade", "ladder", "attention", "exercise")
 OTHER_LANGUAGES = [lang for lang in LANGUAGES if lang != "en"]
 
 
@@ -84,12 +83,6 @@ def in_templates() -> Iterator[tuple[str, str]]:
             yield ast.literal_eval(match[1]), path.name
 
 
-def in_data() -> Iterator[tuple[str, str]]:
-    for exercise in results()["exercises"]:
-        for remark in exercise["remarks"]:
-            yield remark, "data/course_results.json"
-
-
 def in_help() -> Iterator[tuple[str, str]]:
     yield from of_command(main, "pygpt")
     for name, command in main.commands.items():
@@ -128,7 +121,7 @@ def takes_a_template(cls: type) -> bool:
 
 @pytest.fixture(scope="module")
 def said() -> dict[str, str]:
-    return dict([*in_python(), *in_templates(), *in_help(), *in_data()])
+    return dict([*in_python(), *in_templates(), *in_help()])
 
 
 @pytest.mark.parametrize("lang", OTHER_LANGUAGES)

@@ -42,10 +42,10 @@ def test_files_without_losses(tmp_path: Path) -> None:
     for path in (FILES / "arrays.rds", FILES / "list.pt", file("module.pt", tmp_path), OBJECTS / "objects.rds"):
         assert of(path) is None
         with pytest.raises(PygptError, match="holds no losses of epochs"):
-            read_luz_history(path)
+            read_luz_history(path, 3)
 
 
 def test_a_damaged_file_is_said_to_be(tmp_path: Path) -> None:
     (tmp_path / "h.rds").write_bytes((FILES / "get_metrics.rds").read_bytes()[:-20])
     with pytest.raises(PygptError, match="cannot be read"):
-        read_luz_history(tmp_path / "h.rds")
+        read_luz_history(tmp_path / "h.rds", 3)

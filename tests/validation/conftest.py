@@ -6,8 +6,8 @@ import torch
 from pygpt import corpus
 from pygpt.corpus import Corpus
 from pygpt.errors import PygptError
+from pygpt.exercises.opening import course as exercises
 from pygpt.validation import gather
-from pygpt.validation.course import exercises
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def shakespeare() -> Corpus:
 @pytest.fixture
 def same(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a processor with the recording's kernels; the weights, which are not kept, count as R's."""
-    monkeypatch.setattr(gather, "same_kernels", lambda: True)
+    monkeypatch.setattr(gather, "same_kernels", lambda *_: True)
 
     def sha256(tensors: dict[str, torch.Tensor]) -> str:
         model = "gpt" if "MH.0.in_proj_weight" in tensors else "gpt_noattn"

@@ -11,9 +11,9 @@ from click.testing import Result
 from pygpt import checkpoints, training
 from pygpt.checkpoints import RunFolder
 from pygpt.corpus import SHAKESPEARE_SHA256
+from pygpt.exercises.opening import course as exercises
 from pygpt.settings import ModelSettings, TrainingSettings
 from pygpt.training import Epoch
-from pygpt.validation.course import exercises
 from pygpt.vocabulary import Vocabulary
 
 Cli = Callable[..., Result]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pygpt.validation.course import exercises
+from pygpt.exercises.opening import course as exercises
 from tests.validation.helpers import Cli, a_history, refused
 
 COMMANDS = ["run", "history", "weights", "train", "recorded"]

@@ -1,15 +1,18 @@
 """What a bad verdict is told: losses whose fault is known, by arithmetic, by the course or by measurement."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from pygpt.exercises.exercise import Losses, Measured
+from pygpt.exercises.mistakes import mistakes_of
+from pygpt.exercises.opening import course as exercises
 from pygpt.validation import diagnosis
 from pygpt.validation.attempt import Attempt
-from pygpt.validation.course import Losses, exercises
-from pygpt.validation.diagnosis import Measured, diagnose, mistakes
+from pygpt.validation.diagnosis import diagnose
 from pygpt.validation.verdict import judge
 from tests.validation.helpers import Cli
 
@@ -19,7 +22,13 @@ OTHER = {"gpt": "gpt_noattn", "gpt_noattn": "gpt"}
 
 def told(model: str, losses: Losses) -> str:
     attempt = Attempt("x", model, "band", losses)  # type: ignore[arg-type]
-    return str(diagnose(exercises()[model], attempt, judge(exercises()[model], attempt)) or "")  # type: ignore[index]
+    return str(diagnose(exercises(), attempt, judge(exercises()[model], attempt)) or "")  # type: ignore[index]
+
+
+def measured(monkeypatch: pytest.MonkeyPatch, model: str, *mistakes: Measured) -> None:
+    """As if these mistakes, and no others, had been measured."""
+    exercise = dataclasses.replace(exercises()[model], mistakes=mistakes)  # type: ignore[index]
+    monkeypatch.setitem(exercises(), model, exercise)  # type: ignore[misc]
 
 
 def moved(model: str, train: float, valid: float) -> Losses:
@@ -78,7 +87,7 @@ def test_exchanged_columns_are_seen() -> None:
 def test_the_side_of_the_band(
     model: str, train: float, valid: float, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(diagnosis, "mistakes", lambda model: ())
+    measured(monkeypatch, model)
     assert words in told(model, moved(model, train, valid))
     assert bool(told(model, moved(model, train, valid))) is bool(words)
 
@@ -104,33 +113,33 @@ def test_a_mistake_is_named_where_it_is_clearly_the_nearest(model: str, monkeypa
         losses = moved(model, widths, widths)
         return Measured(name, losses[1, "train"], losses[1, "valid"])
 
-    monkeypatch.setattr(diagnosis, "mistakes", lambda model: (at("no_positions", 10), at("sgd", 30)))
+    measured(monkeypatch, model, at("no_positions", 10), at("sgd", 30))
     assert "Usually this is no position embedding" in told(model, moved(model, 10.5, 9.5))
     assert "Usually this is SGD" in told(model, moved(model, 29.5, 30.2))
     assert "Usually" not in told(model, moved(model, 20, 20))  # near to neither
-    monkeypatch.setattr(diagnosis, "mistakes", lambda model: (at("no_positions", 10), at("sgd", 12)))
+    measured(monkeypatch, model, at("no_positions", 10), at("sgd", 12))
     assert "Usually this is no position embedding" in told(model, moved(model, 10.3, 10.3))
     assert "Usually" not in told(model, moved(model, 10.7, 10.7))  # 0.7 from the one, 1.3 from the other
     assert "Usually" not in told(model, {(1, "valid"): moved(model, 0, 10)[1, "valid"]})  # one loss says too little
-    monkeypatch.setattr(diagnosis, "mistakes", lambda model: (at("no_positions", 10), at("sgd", 11)))
+    measured(monkeypatch, model, at("no_positions", 10), at("sgd", 11))
     assert "Usually" not in told(model, moved(model, 10.2, 10.2))  # near to both
-    monkeypatch.setattr(diagnosis, "mistakes", lambda model: (at("no_clip", 0.3), at("sgd", 30)))
+    measured(monkeypatch, model, at("no_clip", 0.3), at("sgd", 30))
     assert "Usually" not in told(model, moved(model, 1.1, 1.1))  # R's own losses are near, too
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_table_of_mistakes_is_whole(model: str) -> None:
-    for measured in mistakes(model):  # type: ignore[arg-type]
-        assert measured.name in diagnosis._MISTAKES
+    for measured in exercises()[model].mistakes:  # type: ignore[index]
+        assert measured.name in {mistake.name for mistake in mistakes_of(exercises()[model].file)}  # type: ignore[index]
         assert 0 < measured.train < math.log(66) + 1
         assert 0 < measured.valid < math.log(66) + 1
 
 
 def test_what_was_measured_is_told_by_name() -> None:
-    for measured in mistakes("gpt"):
+    for measured in exercises()["gpt"].mistakes:
         losses = {(1, "train"): measured.train, (1, "valid"): measured.valid}
         assert diagnosis._distance(exercises()["gpt"], losses, measured) == 0
-    (no_mask,) = (m for m in mistakes("gpt") if m.name == "no_mask")
+    (no_mask,) = (m for m in exercises()["gpt"].mistakes if m.name == "no_mask")
     # the future is seen: far below what the text allows (R's 1.76 and 1.73)
     assert no_mask.train < 0.5
     assert "no causal mask" in told("gpt", {(1, "train"): no_mask.train, (1, "valid"): no_mask.valid})

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pygpt.errors import PygptError
-from pygpt.validation.course import KEYS, exercises
+from pygpt.exercises.opening import course as exercises
 from pygpt.validation.history import read_luz_history
 from tests.validation.helpers import Cli, a_history, refused
 from tests.validation.histories import EXPECTED, HISTORIES, PARTS
@@ -23,7 +23,7 @@ def test_histories_as_people_export_them(name: str, encoding: str, tmp_path: Pat
     path = tmp_path / "h.csv"
     text = HISTORIES[name].replace("×", "x")
     path.write_bytes(text.encode(encoding))
-    history = read_luz_history(path)
+    history = read_luz_history(path, 3)
     assert (history.losses, history.decimals) == (EXPECTED, 5)
 
 
@@ -33,7 +33,7 @@ def test_histories_as_people_export_them(name: str, encoding: str, tmp_path: Pat
 )
 def test_what_is_taken_for_granted_is_said(name: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "h.csv").write_text(HISTORIES[name])
-    notes = [str(note) for note in read_luz_history(tmp_path / "h.csv").notes]
+    notes = [str(note) for note in read_luz_history(tmp_path / "h.csv", 3).notes]
     assert bool(notes) is bool(words)
     assert all(words in note for note in notes)
 
@@ -63,7 +63,7 @@ def test_any_table_is_read_as_it_was_written(
         lines[1:] = [f'"{n}" {line}' for n, line in enumerate(lines[1:], 1)]
     text = end.join(line.replace(" ", separator) for line in lines) + end
     (tmp_path / "h.txt").write_bytes(text.encode(encoding))
-    read = read_luz_history(tmp_path / "h.txt")
+    read = read_luz_history(tmp_path / "h.txt", 3)
     wanted = [[float(x.replace(",", ".")) for x in row] for row in rows[:3]]
     assert read.losses == {(e, p): x for e, row in enumerate(wanted, 1) for p, x in zip(PARTS, row, strict=True)}
     assert read.decimals == decimals
@@ -76,7 +76,7 @@ def test_any_table_is_read_as_it_was_written(
 )
 def test_decimals_are_those_of_the_number(text: str, decimals: int, tmp_path: Path) -> None:
     (tmp_path / "h.csv").write_text(f"epoch;train\n1;{text}\n")
-    assert read_luz_history(tmp_path / "h.csv").decimals == decimals
+    assert read_luz_history(tmp_path / "h.csv", 3).decimals == decimals
 
 
 @pytest.mark.usefixtures("no_corpus")
@@ -226,10 +226,10 @@ def damaged(draw: st.DrawFn) -> bytes:
 def test_any_bytes_give_a_result_or_an_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "h.csv").write_bytes(content)
     try:
-        history = read_luz_history(tmp_path / "h.csv")
+        history = read_luz_history(tmp_path / "h.csv", 3)
     except PygptError:
         return
     assert history.losses
-    assert set(history.losses) <= set(KEYS)
+    assert set(history.losses) <= set(exercises()["gpt"].keys)
     assert all(math.isfinite(loss) for loss in history.losses.values())
     assert history.decimals >= 0

@@ -14,9 +14,10 @@ from safetensors.torch import save_file
 
 from pygpt import training
 from pygpt.corpus import Corpus
+from pygpt.exercises.exercise import PARTS
+from pygpt.exercises.opening import course as exercises
 from pygpt.models import build_model
 from pygpt.settings import ModelName, ModelSettings
-from pygpt.validation.course import PARTS, exercises
 from pygpt.validation.history import read_luz_history
 from tests.r_files.helpers import FILES, Classed, rds
 from tests.validation.helpers import Cli, refused
@@ -86,7 +87,7 @@ def test_what_base_r_writes(tmp_path: Path) -> None:
     """
     subprocess.run(["Rscript", "--vanilla", "-e", code], cwd=tmp_path, check=True, capture_output=True, timeout=120)
     for name in ("frame.rds", "matrix.rds", "wide.rds", "workspace.RData"):
-        assert read_luz_history(tmp_path / name).losses == RECORDED, name
+        assert read_luz_history(tmp_path / name, 3).losses == RECORDED, name
 
 
 @pytest.mark.usefixtures("no_corpus")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pygpt.corpus import Corpus
+from pygpt.exercises.opening import course as exercises
 from pygpt.validation import figure, gather, report
-from pygpt.validation.course import exercises
 from tests.validation.helpers import Cli, a_run
 
 
@@ -104,7 +104,7 @@ def test_the_band_is_drawn(model: str) -> None:
 
 @pytest.mark.usefixtures("same", "no_corpus")
 def test_steps_are_drawn_where_a_run_has_them(tmp_path: Path) -> None:
-    attempts = [gather.from_run(a_run(tmp_path / "run"), same=True)]
+    attempts = [gather.from_run(a_run(tmp_path / "run"), exercises(), same=True)]
     drawn = figure._draw(report.build(attempts, list(exercises()), None, same_kernels=True), "en")
     assert len(drawn.axes) == 8
     of_gpt, of_noattn = drawn.axes[3], drawn.axes[7]

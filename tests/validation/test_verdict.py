@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from pygpt.exercises.opening import course as exercises
 from pygpt.validation.attempt import Attempt
-from pygpt.validation.course import exercises
 from pygpt.validation.verdict import compare, judge
 
 MODELS = ["gpt", "gpt_noattn"]

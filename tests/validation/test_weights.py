@@ -13,12 +13,13 @@ from safetensors.torch import save_file
 
 from pygpt import corpus, training, weights
 from pygpt.corpus import Corpus
+from pygpt.exercises.exercise import ExerciseFile
+from pygpt.exercises.opening import course as exercises
 from pygpt.models import build_model
 from pygpt.output.messages import say
 from pygpt.parity.recordings import read_recording
 from pygpt.settings import ModelSettings, TrainingSettings
 from pygpt.validation import gather, trained
-from pygpt.validation.course import exercises
 from pygpt.vocabulary import Vocabulary
 from tests.validation.helpers import Cli, refused
 
@@ -42,23 +43,23 @@ def unigram_weights(text: str, order: str) -> tuple[dict[str, torch.Tensor], flo
 def test_weights_are_evaluated_in_the_order_they_were_trained_in(
     order: str, tmp_path: Path, shakespeare: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = gather.course_windows
+    whole = trained.windows
 
-    def few(text: Corpus, vocabulary: Vocabulary) -> tuple[torch.Tensor, torch.Tensor]:
-        train, valid = whole(text, vocabulary)
+    def few(file: ExerciseFile, text: Corpus, vocabulary: Vocabulary) -> tuple[torch.Tensor, torch.Tensor]:
+        train, valid = whole(file, text, vocabulary)
         return train, valid[: 64 * 64 * 2 : 64]
 
-    monkeypatch.setattr(gather, "course_windows", few)
+    monkeypatch.setattr(trained, "windows", few)
     # 128 windows that do not overlap: this text, each of its characters predicted once
     vocabulary = Vocabulary.from_text(shakespeare.text)
-    windows = few(shakespeare, vocabulary)[1]
+    windows = few(exercises()["gpt"].file, shakespeare, vocabulary)[1]
     text = vocabulary.decode(windows[:, 1:].flatten().tolist())
     missing = "".join(sorted(set(shakespeare.text) - set(text)))
     weights, _ = unigram_weights(text + missing, order)
     save_file(weights, tmp_path / "w.safetensors")
     counts = {c: (text + missing).count(c) / len(text + missing) for c in set(text)}
     expected = -sum(math.log(counts[c]) for c in text) / len(text)
-    attempt = trained.from_weights(tmp_path / "w.safetensors", shakespeare)
+    attempt = trained.from_weights(tmp_path / "w.safetensors", shakespeare, exercises())
     assert attempt.model == "gpt_noattn"
     assert attempt.facts["vocabulary"] == order
     assert attempt.losses == {(3, "valid"): pytest.approx(expected, abs=1e-5)}
@@ -115,7 +116,9 @@ def test_validation_loss_is_rs() -> None:
     model = build_model(recording.model)
     model.load_state_dict({k.removeprefix("final."): v for k, v in recording.tensors.items() if k.startswith("final.")})
     loss = training.validation_loss(model, valid, TrainingSettings())
-    assert loss == pytest.approx(recording.tensors["valid_loss"][1].item(), abs=0 if gather.same_kernels() else 2e-6)
+    assert loss == pytest.approx(
+        recording.tensors["valid_loss"][1].item(), abs=0 if gather.same_kernels(exercises()) else 2e-6
+    )
 
 
 def test_the_hash_of_weights_is_the_readmes() -> None:

@@ -16,7 +16,6 @@ from pygpt.settings import R_MODELS, ModelName
 # Shares of the logits' standard deviation, and of R's own move.
 _STILL, _MOVED, _SHARE_OF_R = 1e-4, 1e-2, 0.1
 _CHANGED_ROWS = 6
-_COURSE_BLOCK = 64
 _EXPECTED = say("each output depends on the tokens that R's does")
 
 
@@ -64,11 +63,12 @@ def causal(exam: Exam, model: ModelName, train: bool, id: str) -> Verdict:
 
 
 def _other_at(exam: Exam, diagnosis: Diagnosis) -> int | None:
-    """The first length, of every one in a small block and some of the course's, at which the logits are others."""
+    """The first length, of every one in a small block and some of the exercise's, at which the logits are others."""
     rng = exam.random("causality", "lengths", diagnosis.model)
     small = exam.settings(diagnosis.model, rng, block_size=int(torch.randint(20, 30, (1,), generator=rng)))
-    course = exam.settings(diagnosis.model, rng, block_size=_COURSE_BLOCK)
-    for settings, lengths in ((small, range(1, small.block_size)), (course, (33, _COURSE_BLOCK - 1))):
+    block = exam.rubric.own[diagnosis.model].block_size
+    own = exam.settings(diagnosis.model, rng, block_size=block)
+    for settings, lengths in ((small, range(1, small.block_size)), (own, (block // 2 + 1, block - 1))):
         weights = normal_weights(settings, rng)
         inputs = [tokens(rng, (1, k), 0, settings.vocab_size) for k in lengths]
         for x, answer in zip(inputs, exam.port.logits(settings, weights, inputs), strict=True):

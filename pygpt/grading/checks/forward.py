@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from pygpt.grading.check import Case, Each, Outcome, Verdict, check
-from pygpt.grading.diagnosis import BASE, BLOCKS_ALONE, Diagnosis, Place
+from pygpt.grading.diagnosis import BASE, Diagnosis, Place
 from pygpt.grading.exam import Exam, of_models
 from pygpt.grading.r_model import BLOCK_PARTS
 from pygpt.output.messages import Message, say
@@ -18,7 +18,7 @@ def _blocks(part: str) -> Each:
     def cases(exam: Exam) -> Iterator[Case]:
         for model in exam.models:
             if part in BLOCK_PARTS[model]:
-                for j in range(BLOCKS_ALONE):
+                for j in range(exam.blocks_alone):
                     name = say("{model}, block {j}", model=R_MODELS[model], j=j + 1)
                     yield Case(name, model, j + 1, part, given=(model, (j, part)))
 

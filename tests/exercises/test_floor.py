@@ -12,10 +12,10 @@ from torch.nn import functional
 
 from pygpt import corpus
 from pygpt.errors import PygptError
+from pygpt.exercises.floor import conditional_entropy, count_floors, effect_of_others
+from pygpt.exercises.opening import course as exercises
 from pygpt.models import build_model
 from pygpt.settings import ModelSettings
-from pygpt.validation.course import KEYS, exercises
-from pygpt.validation.floor import conditional_entropy, count_floors, effect_of_others
 from pygpt.vocabulary import Vocabulary
 
 
@@ -80,7 +80,7 @@ def test_the_floor_on_shakespeare_lies_below_every_loss_without_attention() -> N
     # 64 places of nearly the same text: knowing the place helps little
     assert floors.token - 1e-3 < floors.both <= floors.token
     losses = exercises()["gpt_noattn"]
-    for key in KEYS:
+    for key in losses.keys:
         if key[1] == "valid":
             assert floors.both < losses.recorded.losses[key] < floors.place
             assert floors.both < losses.published.losses[key] < floors.place

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
-from pygpt.validation.course import KEYS, exercises, results
+from pygpt.exercises.opening import course as exercises
+from pygpt.files import shipped
 
 RECORDINGS = Path(__file__).parents[2] / "parity_tests" / "recordings"
 MODELS = ["gpt", "gpt_noattn"]
@@ -18,7 +19,7 @@ MODELS = ["gpt", "gpt_noattn"]
 @pytest.mark.parametrize("model", MODELS)
 def test_published_perplexities_follow_from_the_published_losses(model: str) -> None:
     published = exercises()[model].published
-    assert list(published.losses) == list(KEYS)
+    assert list(published.losses) == list(exercises()[model].keys)
     for key, loss in published.losses.items():
         assert published.perplexities[key] == pytest.approx(math.exp(loss), abs=0.0051)
 
@@ -34,7 +35,10 @@ def test_recorded_steps_and_epochs_belong_together(model: str) -> None:
 
 def test_the_data_says_what_the_recordings_say() -> None:
     with safe_open(RECORDINGS / "stream_gpt.safetensors", "pt") as file:
-        assert results()["recording"]["provenance"] == json.loads(file.metadata()["provenance"])
+        provenance = json.loads(file.metadata()["provenance"])
+    for exercise in exercises().values():
+        assert exercise.provenance["recording"]["provenance"] == provenance
+        assert exercise.fingerprint == provenance["kernel_fingerprint"]
     readme = (RECORDINGS / "README.md").read_text()
     for exercise in exercises().values():
         assert f"`{exercise.recorded.weights_sha256}`" in readme
@@ -43,7 +47,8 @@ def test_the_data_says_what_the_recordings_say() -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_the_spread_is_of_five_seeds_and_the_cost_of_bf16_is_stated(model: str) -> None:
     exercise = exercises()[model]
-    entry = next(e for e in results()["exercises"] if e["model"] == model)
+    data = shipped(f"data/{exercise.file.name}.truth.json")
+    entry = json.loads(data.read_text(encoding="utf-8"))["spread"]
     seeds = {s["seed"]: s for s in exercise.spread}
     assert len(seeds) == len(exercise.spread) >= 5
     for part in ("train", "valid"):

@@ -1,6 +1,7 @@
 """Finding out what explains a divergence: each usual mistake is undone on the port, and the ladder is climbed again."""
 
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -93,7 +94,8 @@ class _Height:
 
 
 def _height(sides: Sides, setting: Setting, name: str) -> _Height:
-    done = replay(sides.recording, setting)
+    with warnings.catch_warnings(action="ignore"):  # of what is tried, not of the port
+        done = replay(sides.recording, setting)
     agreeing, off = 0, 0.0
     for line in judged(replace(sides, matched=setting.matched), done):
         if _reached(line, setting.until):

@@ -133,6 +133,8 @@ def _changes(sides: Sides, setting: Setting, first: Line, stage: Stage) -> Itera
             yield from (Change(cause, _with_calls(way)) for cause, way in dropouts.moved(calls, shares))
         yield from _on_calls([call for call in near if call.function not in ("batch_norm", "dropout")], sides, setting)
         return
+    for cause, around in boundaries.given(first.name, own, sides.recording):
+        yield Change(cause, _with_around(around))
     yield from (change for change in weights if change.cause.startswith("the gates"))
     yield from _on_calls(near, sides, setting)
     yield from (change for change in weights if not change.cause.startswith("the gates"))

@@ -127,8 +127,11 @@ def test_tied_weights_have_one_place_and_two_where_the_port_has_two() -> None:
 
 
 def test_the_older_form_tells_its_optimizers() -> None:
-    told = optimizers_told("adam lr .01; sgd_momentum lr .05 momentum .9 nesterov; the rest R torch's defaults")
+    told = optimizers_told(
+        "adam lr .01; sgd_momentum lr .05 momentum .9 nesterov; adam_b lr 1 betas .8 .9; the rest R's"
+    )
     assert told == {
+        "adam_b": ("optim_adam", {"lr": 1.0, "betas": [0.8, 0.9]}),
         "adam": ("optim_adam", {"lr": 0.01}),
         "sgd_momentum": ("optim_sgd", {"lr": 0.05, "momentum": 0.9, "nesterov": True}),
     }

@@ -102,6 +102,10 @@ def _remarks(sides: Sides, setting: Setting, comparison: Comparison) -> list[str
         remarks.append(
             f"first weights not judged, since the port has names or a layout of its own: {_some(own_layout)}"
         )
+    told = {training.label for training in recording.trainings}
+    labels = [name.removeprefix("losses.") for name in recording.tensors if name.startswith("losses.")]
+    if untold := [label for label in labels if label not in told]:
+        remarks.append(f"not repeated, since the recording does not tell the optimizer: {_some(untold)}")
     if missing := setting.port.not_taken(recording.args):
         remarks.append(f"build() does not take {', '.join(missing)}, which R's module got")
     return remarks

@@ -89,6 +89,8 @@ def matchings(recording: ModuleRecording, module: nn.Module, weight_map: Mapping
             assigned[name], how[name] = pieces_alike, "name"
     rest_r = {name: r[name] for name in _in_order(recording, r) if name not in assigned}
     rest_own = {name: state[name] for name in own if name not in _used(assigned)}
+    # a buffer (a mask, say) may be another matter on each side; what it does shows in what is computed
+    parameters = recording.order or tuple(recording.gradients)
     made = []
     for way, by in ways(rest_r, rest_own) if rest_r and rest_own else [({}, {})]:
         fitting = {name: _fitting([read(one) for one in pieces], own, axes[name]) for name, pieces in way.items()}
@@ -96,16 +98,11 @@ def matchings(recording: ModuleRecording, module: nn.Module, weight_map: Mapping
         used = _used(all_)
         carried = Carried(
             shapes=own, axes=axes, pieces=all_,
-            missing=tuple(name for name in r if name not in all_ and not _counts(name)),
-            extra=tuple(name for name in own if name not in used and not _counts(name)),
+            missing=tuple(name for name in r if name not in all_ and name in parameters),
+            extra=tuple(name for name in own if name not in used and isinstance(state[name], nn.Parameter)),
         )  # fmt: skip
         made.append(Matched(carried, how | by, {name: tuple(t.shape) for name, t in r.items()}))
     return made
-
-
-def _counts(name: str) -> bool:
-    """Whether a tensor only counts batches: no module computes with it."""
-    return name.endswith("num_batches_tracked")
 
 
 def _fitting(pieces: Sequence[Piece], own: Mapping[str, Shape], axes: Axes) -> tuple[Piece, ...]:

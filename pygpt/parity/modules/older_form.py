@@ -19,7 +19,10 @@ def optimizers_told(text: str) -> dict[str, tuple[str, dict[str, Any]]]:
             if name in _FLAGS:
                 arguments[name] = True
             elif words and _is_number(words[0]):
-                arguments[name] = float(words.pop(0))
+                numbers = [float(words.pop(0))]
+                while words and _is_number(words[0]):
+                    numbers.append(float(words.pop(0)))
+                arguments[name] = numbers if len(numbers) > 1 else numbers[0]
             else:
                 break
         else:

@@ -16,7 +16,7 @@ from pygpt.parity.modules.matching import Matched
 from pygpt.parity.modules.replay import Around, Setting, Stage, padding_rows, replay
 from pygpt.parity.modules.turned import turned
 
-_SECONDS = 120.0  # on a machine that is slow: what comes out should not depend on it
+_SECONDS = 60.0  # on a machine that is slow: what comes out should not depend on it
 _MOST = 1500
 _FEW = 4
 

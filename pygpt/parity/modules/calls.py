@@ -95,8 +95,9 @@ def changed(instead: dict[Key, Instead], module: nn.Module) -> Iterator[None]:
     layers = dict(module.named_modules())
 
     def call(key: Key, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], layer: str) -> Any:
-        if key in instead:
-            return instead[key](function, args, kwargs, layers[layer])
+        other = instead.get(key) or instead.get(every_call(key[0]))
+        if other is not None:
+            return other(function, args, kwargs, layers[layer])
         return function(*args, **kwargs)
 
     with _intercepted(module, call):
@@ -139,6 +140,11 @@ def _intercepted(
         module.forward = watched
         undo.callback(module.__dict__.pop, "forward")
         yield
+
+
+def every_call(function: str) -> Key:
+    """What stands for all calls of a function."""
+    return function, -1
 
 
 def with_argument(name: str, place: int, value: Any) -> Instead:

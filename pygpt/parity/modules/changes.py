@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pygpt.parity.modules import dimensions
 from pygpt.parity.modules.calls import Instead, Traced, then, with_argument
 
 Tried = tuple[str, Instead]
@@ -24,7 +25,6 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "softsign": functional.softsign, "logsigmoid": functional.logsigmoid, "tanhshrink": functional.tanhshrink,
     "hardswish": functional.hardswish, "hardsigmoid": functional.hardsigmoid,
 }  # fmt: skip
-_FROM_1 = "; R counts dimensions from 1, so its dim = {r} is dim={own} here"
 
 # function: argument, its place, its default, the values that are tried
 _VALUES: Mapping[str, tuple[tuple[str, int, Any, tuple[Any, ...]], ...]] = {
@@ -59,12 +59,6 @@ _SHAPED = (
     "softmax", "log_softmax", "layer_norm", "batch_norm", "group_norm", "normalize", "clamp", "exp", "log", "square",
     "sqrt", "abs", "neg", "prelu", "rms_norm", "instance_norm",
 )  # fmt: skip
-_DIMS = {
-    "softmax": 1, "log_softmax": 1, "softmin": 1, "_softmax": 1, "mean": 1, "sum": 1, "var": 1, "std": 1, "cat": 1,
-    "concat": 1, "stack": 1, "cumsum": 1, "cumprod": 1, "norm": 2, "logsumexp": 1, "prod": 1, "amax": 1, "amin": 1,
-    "max": 1, "min": 1, "flip": 1, "glu": 1, "argmax": 1, "sort": 1, "select": 1, "unsqueeze": 1,
-    "index_select": 1, "roll": 2, "chunk": 2, "split": 2,
-}  # fmt: skip
 
 
 def tried_on(call: Traced, settings: Mapping[str, Any]) -> Iterator[Tried]:
@@ -87,27 +81,12 @@ def tried_on(call: Traced, settings: Mapping[str, Any]) -> Iterator[Tried]:
                 setting = ", R's own setting," if known and value == known[0] else ""
                 text = f"{name}() has {argument}={_text(_single(own))}; with {_text(value)}{setting} it agrees"
                 yield text, with_argument(argument, place, value)
-    if name in _DIMS:
-        yield from _dims(call, _DIMS[name])
+    yield from dimensions.tried_on(call)
     if name in ACTIVATIONS:
         for other, function in ACTIVATIONS.items():
             if other != name:
                 yield f"{name}() where R has {other}()", _in_place_of(function)
     yield from _structure(call)
-
-
-def _dims(call: Traced, place: int) -> Iterator[Tried]:
-    tensors = [
-        t for one in call.args for t in (one if isinstance(one, tuple | list) else [one]) if isinstance(t, Tensor)
-    ]
-    own = call.argument("dim", place, 0 if call.function in ("cat", "stack", "chunk", "split") else None)
-    if not tensors or not isinstance(own, int):
-        return
-    axes = tensors[0].dim()
-    here = own % axes if -axes <= own < axes else own
-    for dim in sorted((d for d in range(axes) if d != here), key=lambda d: (d != here - 1, d)):
-        note = _FROM_1.format(r=dim + 1, own=dim) if dim == here - 1 else ""
-        yield f"{call.function}() has dim={own}; with dim={dim} it agrees{note}", with_argument("dim", place, dim)
 
 
 def _structure(call: Traced) -> Iterator[Tried]:

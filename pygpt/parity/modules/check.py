@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from pygpt.determinism import reproducible
 from pygpt.output.messages import plain
-from pygpt.parity.compare import Comparison, Limit
+from pygpt.parity.compare import Comparison
 from pygpt.parity.modules.explanation import explained
-from pygpt.parity.modules.lines import Sides, compared, computed
+from pygpt.parity.modules.lines import UNMEASURED, Sides, compared, computed
 from pygpt.parity.modules.losses import loss_of
 from pygpt.parity.modules.matching import Matched, matchings
 from pygpt.parity.modules.optimizers import Engine
@@ -21,7 +21,6 @@ from pygpt.parity.modules.replay import replay as replayed
 from pygpt.parity.modules.rounding import measured
 from pygpt.parity.report import Fact, Report
 
-_ROUGHLY = Limit(1e-5, 1e-4, 1e-5)
 _STRICTNESS = "limits: what a change in the last bit of weights and inputs does to the port, eight times"
 
 
@@ -128,7 +127,7 @@ def _best(recording: ModuleRecording, module: nn.Module, settings: Sequence[Sett
     def agreeing(setting: Setting) -> int:
         forward = replace(setting, until="forward")
         quantities = replayed(recording, forward).quantities
-        sides = Sides(recording, setting.matched, module, {}, dict.fromkeys(quantities, _ROUGHLY))
+        sides = Sides(recording, setting.matched, module, {}, dict.fromkeys(quantities, UNMEASURED))
         names = {*quantities, "output", *(f"output[{i}]" for i in range(1, len(recording.outputs) + 1))}
         lines = [line for line in computed(sides, Replay(quantities)) if line.name in names]
         return sum(line.agrees for line in lines) + len(lines) * all(

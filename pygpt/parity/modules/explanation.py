@@ -73,7 +73,7 @@ def _mended(sides: Sides, setting: Setting, comparison: Comparison) -> tuple[lis
         if mended is None:
             break
         causes.append(mended.cause)
-        setting, comparison = mended.setting, _computed(mended.comparison)
+        sides, setting, comparison = mended.sides, mended.setting, _computed(mended.comparison)
     return causes, comparison.first_divergence
 
 

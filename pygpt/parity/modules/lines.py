@@ -12,6 +12,8 @@ from pygpt.parity.modules.matching import Matched
 from pygpt.parity.modules.recording import ModuleRecording
 from pygpt.parity.modules.replay import Replay
 
+UNMEASURED = Limit(1e-5, 1e-4, 1e-5)
+"""Of what the port did not come to when its limits were measured."""
 _INIT = Limit(3e-6)  # normal draws: log and cos without vector kernels
 _MOST_AXES = 5
 
@@ -28,7 +30,7 @@ class Sides:
     limits: Mapping[str, Limit]
 
     def limit(self, name: str) -> Limit:
-        return _INIT if name.startswith("init.") else self.limits.get(name, Limit())
+        return _INIT if name.startswith("init.") else self.limits.get(name, UNMEASURED)
 
 
 def compared(sides: Sides, done: Replay) -> Comparison:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from pygpt.parity.compare import Comparison, Line
-from pygpt.parity.modules import boundaries, changes, dropouts, operands, optimizing
+from pygpt.parity.modules import boundaries, changes, dimensions, dropouts, operands, optimizing
 from pygpt.parity.modules.calls import Calls, Instead, Key, Traced, changed, listed
 from pygpt.parity.modules.lines import Sides, compared, judged
 from pygpt.parity.modules.matching import Matched
 from pygpt.parity.modules.replay import Around, Setting, Stage, padding_rows, replay
+from pygpt.parity.modules.rounding import measured
 from pygpt.parity.modules.turned import turned
 
 _SECONDS = 60.0  # on a machine that is slow: what comes out should not depend on it
@@ -35,6 +36,7 @@ class Mended:
 
     cause: str
     setting: Setting
+    sides: Sides
     comparison: Comparison
 
 
@@ -59,9 +61,12 @@ def mend(sides: Sides, setting: Setting, comparison: Comparison) -> Mended | Non
     if best is None:
         return None
     mended = best[1].apply(setting)
-    return Mended(
-        best[1].cause, mended, compared(replace(sides, matched=mended.matched), replay(sides.recording, mended))
-    )
+    done = replay(sides.recording, mended)
+    limits = sides.limits
+    if done.quantities.keys() - limits.keys():
+        limits = {**measured(sides.recording, mended, done.quantities), **limits}
+    sides = replace(sides, matched=mended.matched, limits=limits)
+    return Mended(best[1].cause, mended, sides, compared(sides, done))
 
 
 def stage_of(name: str) -> Stage:
@@ -122,6 +127,10 @@ def _changes(sides: Sides, setting: Setting, first: Line, stage: Stage) -> Itera
     weights = [
         Change(cause, _with_matched(matched)) for cause, matched in turned(setting.matched, sides.recording.init, layer)
     ]
+    if "Dimension out of range" in first.problem:
+        cause, way = dimensions.everywhere()
+        yield from _on_calls(near, sides, setting)
+        yield Change(cause, _with_calls(way))
     if stage == "gradients":
         yield Change(optimizing.PADDING_ROW, lambda s: replace(s, around=_also(s.around, _r_rows)))
     if stage == "training":

@@ -62,6 +62,9 @@ WRONG: dict[str, tuple[str, list[tuple[str, str]], str, str]] = {
     "batch_first": ("lstm", [("batch_first=True", "batch_first=False")], "act.rnn[1]", "batch_first=False; with True"),
     "dim_from_1": ("cnn", [("torch.flatten(x, start_dim=1)", "torch.flatten(x.softmax(2), start_dim=1)")],
                    "in.drop[1]", "softmax() that R's module has not"),
+    "dim_as_in_r": ("cnn", [("(x, start_dim=1)", "(x, start_dim=2)")], "output", "flatten() has start_dim=2; with 1"),
+    "dim_out_of_range": ("cnn", [("torch.flatten(x, start_dim=1)", "torch.flatten(x, start_dim=1).softmax(2)")],
+                         "output", "softmax"),
     "mask_off_by_one": ("gpt", [(".triu(1)", ".triu(2)")], "in.layer1[2]", "diagonal=2; with 1"),
     "residual_left_out": ("gpt", [("return x + self.ffn", "return self.ffn")],
                           "act.layer1", "after layer0 (a residual?): R adds what add"),
@@ -86,6 +89,49 @@ def test_a_wrong_port_parts_where_it_is_wrong(name: str, tmp_path: Path) -> None
     assert report.explanation is not None
     assert report.explanation.name == first
     assert cause in report.explanation.usual_causes
+
+
+CELL = """
+
+class Cell(nn.Module):
+    def __init__(self, rnn, order):
+        super().__init__()
+        self.order = order
+        for name, parameter in rnn.named_parameters():
+            self.register_parameter(name, parameter)
+
+    def forward(self, x):
+        for layer in range(2):
+            w, u, b, c = (getattr(self, f"{k}_l{layer}") for k in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+            h, memory, outputs = x.new_zeros(len(x), u.shape[1]), 0, []
+            for t in range(x.shape[1]):
+                gates = dict(zip(self.order, (x[:, t] @ w.T + b + h @ u.T + c).chunk(4, 1)))
+                memory = gates["f"].sigmoid() * memory + gates["i"].sigmoid() * gates["g"].tanh()
+                h = gates["o"].sigmoid() * memory.tanh()
+                outputs.append(h)
+            x = torch.stack(outputs, 1)
+        return x, None
+
+
+def build(**args):
+    model = Lstm(**args)
+    model.rnn = Cell(model.rnn, ORDER)
+    return model
+"""
+
+
+@pytest.mark.parametrize("order", ["ifgo", "ifog"])
+def test_the_order_of_an_lstm_s_gates_is_found_out(order: str, tmp_path: Path) -> None:
+    text = (PORTS / "lstm.py").read_text("utf-8").replace("build = Lstm", "") + CELL.replace("ORDER", repr(order))
+    (tmp_path / "port.py").write_text("import torch\n" + text, encoding="utf-8")
+    explanation = check_module(RECORDED / "lstm.safetensors", str(tmp_path / "port.py")).explanation
+    assert explanation is not None
+    if order == "ifgo":  # the cell lacks the dropout between the layers
+        assert explanation.name == "train_loss1"
+        assert "dropout left out" in explanation.usual_causes
+    else:
+        assert explanation.name == "act.rnn[1]"
+        assert "the gates of rnn in the order i f o g" in explanation.usual_causes
 
 
 def test_plain_pytorch_s_ways_are_told_from_r_s(tmp_path: Path) -> None:

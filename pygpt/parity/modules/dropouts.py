@@ -11,7 +11,7 @@ from pygpt.parity.modules.calls import Instead, Key, Traced, then, with_argument
 _PLACES = (
     "linear", "conv1d", "conv2d", "conv3d", "batch_norm", "layer_norm", "group_norm", "embedding", "softmax", "relu",
     "gelu", "tanh", "elu", "silu", "sigmoid", "leaky_relu", "prelu", "selu", "add", "__add__", "matmul", "bmm", "mul",
-    "cat", "lstm", "gru", "max_pool2d", "flatten", "multi_head_attention_forward", "mean",
+    "cat", "stack", "lstm", "gru", "max_pool2d", "flatten", "multi_head_attention_forward", "mean",
 )  # fmt: skip
 
 
@@ -39,7 +39,10 @@ def moved(calls: Sequence[Traced], shares: Sequence[float]) -> Iterator[tuple[st
             yield f"dropout with p={own:g}: R's p is {1 - own:g}", {drop.key: with_argument("p", 1, 1 - own)}
     for p in shares or (0.1, 0.2, 0.3, 0.5):
         for other in places:
-            yield f"a dropout left out: R drops {_where(other)}, p = {p:g}", {other.key: _dropped(p)}
+            text = f"a dropout left out: R drops {_where(other)}, p = {p:g}"
+            yield text, {other.key: _dropped(p)}
+            if isinstance(other.result, Tensor) and other.result.dim() > 2:
+                yield f"{text}, time first as libtorch's recurrent layers do", {other.key: _dropped(p, time_first=True)}
 
 
 def _passed(_: Any, args: Sequence[Any], kwargs: Mapping[str, Any], layer: Any) -> Any:
@@ -51,8 +54,10 @@ def _time_first(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], l
     return function(x, *args[1:], **kwargs).transpose(0, 1)
 
 
-def _dropped(p: float) -> Instead:
+def _dropped(p: float, time_first: bool = False) -> Instead:
     def drop(out: Any, args: Any, layer: Any) -> Any:
+        if time_first:
+            return functional.dropout(out.transpose(0, 1).contiguous(), p, layer.training).transpose(0, 1)
         if isinstance(out, Tensor):
             return functional.dropout(out, p, layer.training)
         return (functional.dropout(out[0], p, layer.training), *out[1:])

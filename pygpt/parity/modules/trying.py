@@ -58,6 +58,8 @@ def mend(sides: Sides, setting: Setting, comparison: Comparison) -> Mended | Non
         enough = height.agreeing > was.agreeing + 1 or first.shape != (1,) or height.off == 0
         if height.agreeing > was.agreeing and enough and (best is None or height.beats(best[0])):
             best = (height, change)
+            if height.whole:
+                break
     if best is None:
         return None
     mended = best[1].apply(setting)
@@ -91,6 +93,8 @@ class _Height:
     """How many quantities agree before the first that does not."""
     off: float
     """How far off the one in question is."""
+    whole: bool
+    """All that was computed agrees."""
 
     def beats(self, other: "_Height") -> bool:
         """Farther up; or as far, and far nearer to R, not by rounding alone."""
@@ -101,14 +105,15 @@ class _Height:
 def _height(sides: Sides, setting: Setting, name: str) -> _Height:
     with warnings.catch_warnings(action="ignore"):  # of what is tried, not of the port
         done = replay(sides.recording, setting)
-    agreeing, off = 0, 0.0
+    agreeing, off, whole = 0, 0.0, True
     for line in judged(replace(sides, matched=setting.matched), done):
         if _reached(line, setting.until):
             off = line.absolute if line.name == name else off
-            if not line.agrees:
+            whole = line.agrees
+            if not whole:
                 break
             agreeing += 1
-    return _Height(agreeing, off)
+    return _Height(agreeing, off, whole)
 
 
 def _reached(line: Line, until: Stage) -> bool:
@@ -138,7 +143,8 @@ def _changes(sides: Sides, setting: Setting, first: Line, stage: Stage) -> Itera
             yield Change(cause, apply)
         yield from _on_calls([call for call in near if call.function in ("batch_norm", "dropout")], sides, setting)
         if first.name.startswith(("train_loss1", "step1", "losses")):
-            shares = [float(s["p"]) for kind, s in sides.recording.layers.values() if "dropout" in kind and "p" in s]
+            told = [float(s[key]) for _, s in sides.recording.layers.values() for key in ("p", "dropout") if key in s]
+            shares = [p for p in dict.fromkeys(told) if 0 < p < 1]
             yield from (Change(cause, _with_calls(way)) for cause, way in dropouts.moved(calls, shares))
         yield from _on_calls([call for call in near if call.function not in ("batch_norm", "dropout")], sides, setting)
         return

@@ -109,10 +109,7 @@ def run(
 
     if recording and (only or weights_file or exercise_file):
         raise PygptError("--only, --weights and --exercise are of the course's models: not with --recording")
-    if recording:
-        by = rubric_for(recording, rubric_file)
-    else:
-        by = narrowed(_rubric(rubric_file, exercise_file), only)
+    by = rubric_for(recording, rubric_file) if recording else narrowed(_rubric(rubric_file, exercise_file), only)
     job = GradingJob(by, seed, lang, unsafe, r_threads or 1, recording=recording)
     if weights_file:
         weights = read_weights(weights_file)

@@ -54,8 +54,9 @@ record_module <- function(generator_or_module, inputs, path, args = list(), seed
   store$add("loss", value)
   without <- record_gradients(value, trained, store)
   put_back(tensors_only = TRUE)
-  training <- if (steps == 0 || length(trained) == 0) list(name = "none") else {
-    record_training(net, inputs, target, loss, optimizer, lr, steps, train_seed, store)
+  training <- list(name = "none")
+  if (steps > 0 && length(trained) > 0) {
+    training <- record_training(net, inputs, target, loss, optimizer, lr, steps, train_seed, store)
   }
   version <- function(package) as.character(utils::packageVersion(package))
   libtorch <- get0("torch_version", envir = asNamespace("torch"), inherits = FALSE)
@@ -78,6 +79,7 @@ record_refuse <- function(...) stop(..., call. = FALSE)
 
 #' Stop where an argument cannot be recorded.
 record_arguments <- function(module, inputs, path, args, target, steps) {
+  record_check_places(path, args, steps)
   if (!inherits(module, "nn_module")) {
     record_refuse("generator_or_module must be what nn_module() returns, or a module, not a ", class(module)[1])
   }
@@ -85,9 +87,13 @@ record_arguments <- function(module, inputs, path, args, target, steps) {
     record_refuse("inputs: number ", i, " is a ", class(inputs[[i]])[1], "; give torch_tensor(x), or a plain value")
   }
   if (!is.null(target) && !inherits(target, "torch_tensor")) record_refuse("target must be a tensor or NULL")
+}
+
+#' Stop where path, args or steps are none.
+record_check_places <- function(path, args, steps) {
   if (!is.character(path) || length(path) != 1) record_refuse("path must be one file name")
   if (!dir.exists(dirname(path))) record_refuse("path: there is no folder ", dirname(path))
-  if (!is.numeric(steps) || length(steps) != 1 || !(steps %in% 0:1e4)) record_refuse("steps must be from 0 to 10,000")
+  if (!isTRUE(is.numeric(steps) & steps %in% 0:1e4)) record_refuse("steps must be a whole number to 10,000")
   if (length(args) > 0 && (is.null(names(args)) || "" %in% names(args))) {
     record_refuse("args must have names: Python's build() gets them by name")
   }
@@ -122,6 +128,17 @@ record_state <- function(net) {
   }
 }
 
+#' Stop at a tensor that holds NaN, or that is too much.
+record_check_tensor <- function(name, tensor, too_much, most) {
+  if (tensor$is_floating_point() && tensor$numel() > 0 && tensor$isnan()$any()$item()) {
+    record_refuse(name, " holds NaN: nothing can be held against it. Look at inputs, weights and lr")
+  }
+  if (too_much) {
+    record_refuse("with ", name, ", (", toString(tensor$shape), "), the recording has more than ", most,
+                  " bytes. Give a smaller batch, or raise the limit: options(record_module.most_bytes = )")
+  }
+}
+
 #' The tensors that are recorded, with a limit on their bytes (option record_module.most_bytes, 200 MB).
 record_store <- function() {
   tensors <- list()
@@ -129,14 +146,8 @@ record_store <- function() {
   most <- getOption("record_module.most_bytes", 2e8)
   add <- function(name, tensor) {
     tensor <- tensor$detach()$cpu()
-    if (tensor$is_floating_point() && tensor$numel() > 0 && tensor$isnan()$any()$item()) {
-      record_refuse(name, " holds NaN: nothing can be held against it. Look at inputs, weights and lr")
-    }
     bytes <<- bytes + tensor$numel() * tensor$element_size()
-    if (bytes > most) {
-      record_refuse("with ", name, ", (", toString(tensor$shape), "), the recording has more than ", most,
-                    " bytes. Give a smaller batch, or raise the limit: options(record_module.most_bytes = )")
-    }
+    record_check_tensor(name, tensor, bytes > most, most)
     tensors[[name]] <<- if (length(tensor$shape) == 0) tensor$reshape(1)$clone() else tensor$contiguous()$clone()
   }
   add_all <- function(prefix, named) for (name in names(named)) add(paste0(prefix, name), named[[name]])
@@ -190,22 +201,7 @@ record_flat <- function(x, name) {
 record_calls <- function(net, inputs, store) {
   calls <- layers <- undo <- seen <- list()
   on.exit(for (back in rev(undo)) back())
-  wrap <- function(forward, path, class) {
-    count <- 0
-    function(...) {
-      given <- list(...) # what is computed for the arguments is called before this
-      count <<- count + 1
-      label <- paste0(path, if (count > 1) paste0("#", count))
-      inputs <- record_call_inputs(forward, given, label, store)
-      output <- forward(...)
-      flat <- Filter(function(one) inherits(one$leaf, "torch_tensor"), record_flat(output, paste0("act.", label)))
-      for (one in flat) store$add(one$name, one$leaf)
-      ids <- grepl("embedding", class) && length(inputs) > 0 && isTRUE(inputs[[1]]$whole)
-      calls[[length(calls) + 1]] <<- list(name = label, layer = path, class = class, ids = ids, inputs = inputs,
-                                          outputs = lapply(flat, function(one) one$name))
-      output
-    }
-  }
+  add_call <- function(call) calls[[length(calls) + 1]] <<- call
   wrap_child <- function(private, name, path) {
     child <- private$modules_[[name]]
     if (is.null(child)) return()
@@ -213,7 +209,7 @@ record_calls <- function(net, inputs, store) {
     # a module that stands in two places has one name, its first, as in PyTorch
     before <- Filter(function(one) identical(one$own, own), seen)
     below <- paste0(path, if (path != "") ".", name)
-    wrapped <- if (length(before) > 0) before[[1]]$wrapped else wrap(child, below, class(child)[1])
+    wrapped <- if (length(before) > 0) before[[1]]$wrapped else record_wrapped(child, below, store, add_call)
     undo[[length(undo) + 1]] <<- function() private$modules_[[name]] <- child
     private$modules_[[name]] <- structure(wrapped, class = class(child), module = own)
     if (length(before) > 0) return()
@@ -241,19 +237,39 @@ record_calls <- function(net, inputs, store) {
   list(output = do.call(net, inputs), calls = calls, layers = layers)
 }
 
+#' A submodule's forward() that records each of its calls.
+record_wrapped <- function(child, path, store, add_call) {
+  force(child)
+  count <- 0
+  function(...) {
+    given <- list(...) # what is computed for the arguments is called before this
+    count <<- count + 1
+    label <- paste0(path, if (count > 1) paste0("#", count))
+    inputs <- record_call_inputs(child, given, label, store)
+    output <- child(...)
+    flat <- Filter(function(one) inherits(one$leaf, "torch_tensor"), record_flat(output, paste0("act.", label)))
+    for (one in flat) store$add(one$name, one$leaf)
+    ids <- grepl("embedding", class(child)[1]) && length(inputs) > 0 && isTRUE(inputs[[1]]$whole)
+    add_call(list(name = label, layer = path, class = class(child)[1], ids = ids, inputs = inputs,
+                  outputs = lapply(flat, function(one) one$name)))
+    output
+  }
+}
+
 #' What a submodule was called with: for each argument its name, and the recorded tensors' names or the value.
 record_call_inputs <- function(forward, given, label, store) {
   matched <- as.list(match.call(forward, as.call(c(list(as.name("forward")), given))))[-1]
   said <- list()
   for (i in seq_along(matched)) for (one in record_flat(matched[[i]], "")) {
-    held <- if (inherits(one$leaf, "torch_tensor")) {
+    held <- list(value = if (record_is_plain(one$leaf)) one$leaf else class(one$leaf)[1])
+    if (inherits(one$leaf, "torch_tensor")) {
       tensor <- store$known(one$leaf)
       if (is.null(tensor)) {
         tensor <- sprintf("in.%s[%d]", label, length(said) + 1)
         store$add(tensor, one$leaf)
       }
-      list(tensor = tensor, whole = record_is_whole(one$leaf))
-    } else list(value = if (record_is_plain(one$leaf)) one$leaf else class(one$leaf)[1])
+      held <- list(tensor = tensor, whole = record_is_whole(one$leaf))
+    }
     said[[length(said) + 1]] <- c(list(name = names(matched)[i], position = i), held)
   }
   said
@@ -332,7 +348,11 @@ record_json <- function(x, top = FALSE) {
     if (!is.list(x) || length(names(x)) == 0) return(paste0("[", paste(items, collapse = ", "), "]"))
     return(paste0("{", paste0(vapply(names(x), record_json, ""), ": ", items, collapse = ", "), "}"))
   }
-  if (is.na(x)) return("null")
+  if (is.na(x)) "null" else record_json_value(x, top)
+}
+
+#' One value of JSON.
+record_json_value <- function(x, top) {
   if (is.logical(x)) return(tolower(x))
   if (is.numeric(x) && is.finite(x)) return(sprintf(if (x == signif(x, 15)) "%.15g" else "%.17g", x))
   text <- enc2utf8(as.character(x))

@@ -1,5 +1,6 @@
 """What may be left out between submodules: an activation, a sum. It is tried on what one of them gets or gives."""
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from pygpt.parity.modules.calls import Traced, changed
 from pygpt.parity.modules.changes import ACTIVATIONS
 from pygpt.parity.modules.operands import keep, place_of
+from pygpt.parity.modules.recording import ModuleRecording
 
 Around = Callable[[nn.Module], AbstractContextManager[object]]
 _Change = Callable[[Tensor], Tensor]
@@ -47,6 +49,36 @@ def tried(name: str, own: str, shape: Sequence[int], calls: Sequence[Traced]) ->
 
 def _plus(kept: list[Tensor]) -> _Change:
     return lambda x: x + kept[-1]
+
+
+def given(name: str, own: str, recording: ModuleRecording) -> Iterator[tuple[str, Around]]:
+    """R's own arguments given to a submodule that lacks them.
+
+    Args:
+        name: what a submodule gives (`act.`).
+    """
+    for call in recording.calls:
+        for _, argument, tensor in call.inputs if name in call.outputs else ():
+            if argument and own:
+                text = f"{own} gets no {argument}, which R gives"
+                yield text, _with_argument(own, argument, recording.tensors[tensor])
+
+
+def _with_argument(own: str, name: str, value: Tensor) -> Around:
+    @contextmanager
+    def around(module: nn.Module) -> Iterator[None]:
+        layer = module.get_submodule(own)
+        takes = list(inspect.signature(layer.forward).parameters)
+
+        def before(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            there = name in kwargs or name not in takes or takes.index(name) < len(args)
+            return args, kwargs if there else {**kwargs, name: value}
+
+        handle = layer.register_forward_pre_hook(before, with_kwargs=True)
+        yield
+        handle.remove()
+
+    return around
 
 
 def _around(

@@ -73,11 +73,17 @@ def listed(calls: Calls, module: nn.Module, training: bool) -> Iterator[None]:
     forwards: list[bool] = []
 
     def look(key: Key, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], layer: str) -> Any:
-        result = function(*args, **kwargs)
+        result = None
+        try:
+            result = function(*args, **kwargs)
+        finally:  # a call that stops is listed, too
+            keep(key, args, kwargs, layer, result)
+        return result
+
+    def keep(key: Key, args: tuple[Any, ...], kwargs: dict[str, Any], layer: str, result: Any) -> None:
         if forwards[-1] == training and forwards.count(training) == 1:
             line = line_in(calls.file, traceback.extract_stack())
             calls.traced.append(Traced(len(calls.traced), key, key[0], layer, line, args, kwargs, result, training))
-        return result
 
     with _intercepted(module, look, begun=lambda: forwards.append(module.training)):
         yield

@@ -51,6 +51,7 @@ _VALUES: Mapping[str, tuple[tuple[str, int, Any, tuple[Any, ...]], ...]] = {
     "conv2d": (("padding", 4, 0, (0, 1, 2, 3)), ("dilation", 5, 1, (1, 2)), ("stride", 3, 1, (1, 2))),
     "avg_pool2d": (("count_include_pad", 5, True, (True, False)), ("ceil_mode", 4, False, (True, False))),
     "avg_pool1d": (("count_include_pad", 5, True, (True, False)), ("ceil_mode", 4, False, (True, False))),
+    "embedding_bag": (("mode", 6, "mean", ("sum", "mean", "max")),),
     "embedding": (("padding_idx", 2, None, (None, 0, 1, 2)), ("max_norm", 3, None, (None, 1.0)),
                   ("scale_grad_by_freq", 5, False, (True, False))),
 }  # fmt: skip
@@ -147,10 +148,19 @@ def _structure(call: Traced) -> Iterator[Tried]:
                 f"{name}() whose result is not divided by sqrt({size})",
                 then(lambda out, *_: out / math.sqrt(size)),
             )
+        if isinstance(call.result, Tensor) and call.result.dim() > 1 and call.result.shape[-1] == call.result.shape[-2]:
+            text = f"{name}() whose result is transposed in R (query and key exchanged?)"
+            yield text, then(lambda out, *_: out.transpose(-1, -2))
     if name in ("triu", "tril"):
         yield (
             f"{name}() where R has torch_{'tril' if name == 'triu' else 'triu'}()",
             _in_place_of(torch.tril if name == "triu" else torch.triu),
+        )
+    if name.strip("_") in ("eq", "ne", "lt", "le", "gt", "ge") and type(call.args[1]) is int:
+        number = call.args[1]
+        yield (
+            f"a comparison with {number}: what is {number} in R is {number - 1} here",
+            with_argument("other", 1, number - 1),
         )
     if name in ("add", "__add__", "__iadd__", "add_"):
         yield from _sums(call)
@@ -179,6 +189,10 @@ def _scaled(call: Traced) -> Iterator[Tried]:
     numbers = [one for one in call.args if isinstance(one, int | float) and not isinstance(one, bool)]
     if numbers:
         yield f"a factor of {numbers[0]:g} that R's module has not", _in_place_of(lambda x: x)
+        for value in (0.5, 2.0, -1.0, 1.0, 0.1, 10.0) if numbers[0] else ():
+            if value != numbers[0]:
+                text = f"a factor of {numbers[0]:g}; with {value:g} it agrees"
+                yield text, then(lambda out, *_, by=value / numbers[0]: out * by)
         yield (
             f"a factor of {numbers[0]:g} turned round",
             then(lambda out, args, _: args[0] * (args[0] / out).nan_to_num(1)),

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pygpt.parity.compare import Comparison, Line
 from pygpt.parity.explanation import Explanation
-from pygpt.parity.modules.lines import Sides, recorded
+from pygpt.parity.modules.lines import Sides, line_of, recorded
 from pygpt.parity.modules.replay import Replay, Setting
 from pygpt.parity.modules.statistics import of_running
 from pygpt.parity.modules.trying import Mended, layer_of, mend
@@ -34,10 +34,21 @@ def explained(sides: Sides, setting: Setting, comparison: Comparison, done: Repl
         if left is not None:
             told += f". What is left then: {left.name} parts ({_usual(sides, left)})"
         return Explanation(first.name, inputs, told, _TRIED)
-    by_arithmetic = _of_statistics(sides, done, first.name)
+    by_arithmetic = _of_statistics(sides, done, first.name) or _of_shape(sides, done, first.name)
     if by_arithmetic:
         return Explanation(first.name, inputs, by_arithmetic, "by arithmetic, in every element")
     return Explanation(first.name, inputs, _usual(sides, first))
+
+
+def _of_shape(sides: Sides, done: Replay, name: str) -> str | None:
+    """Where the port has R's numbers in another shape: which."""
+    r, own = dict(recorded(sides.recording)).get(name), done.quantities.get(name)
+    if r is None or own is None or r.shape == own.shape or r.numel() != own.numel():
+        return None
+    if line_of("in." + name, r, own, sides.limit(name)).agrees:
+        shapes = f"R's numbers in the shape {tuple(own.shape)}, where R has {tuple(r.shape)}"
+        return f"{shapes}: squeeze, flatten, reshape, or axes in another order (R counts them from 1)"
+    return None
 
 
 def _of_statistics(sides: Sides, done: Replay, line: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Which loss a recording has: the port's own, or the one that gives R's number for R's output."""
+"""Which loss a recording has: the one that gives R's number for R's output, or the port's own."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -17,31 +17,35 @@ _NEAR = 1e-5
 
 
 def loss_of(recording: ModuleRecording, port: Port) -> Loss:
-    """The loss of (output, target); the port's where its file defines one.
+    """The loss of (output, target): the known one that gives R's number for R's output, else the port's own.
 
     Raises:
         PygptError: none that is known here gives R's number, and the port has none.
     """
+    if recording.loss is None or not recording.outputs:
+        return port.loss or _mean_square
+    known = _nearest(recording, recording.loss.item())
+    if known is not None:
+        return known
     if port.loss is not None:
         return port.loss
-    if recording.loss is None or not recording.outputs:
-        return _mean_square
-    nearest, best = float("inf"), _KNOWN[0]
-    for loss in _KNOWN:
-        try:
-            own = loss(recording.outputs, recording.targets)
-        except (RuntimeError, ValueError, TypeError, IndexError, AttributeError):
-            continue
-        off = abs(own.item() - recording.loss.item())
-        if off < nearest:
-            nearest, best = off, loss
-    if nearest <= _NEAR * max(1.0, abs(recording.loss.item())):
-        return best
     raise PygptError(
         "{path}: R's loss ({name}) is none that is known here. Define loss(output, target) in {file}; the classes it "
         "gets count from 0",
         path=recording.path, name=recording.loss_name or "not named", file=port.file,
     )  # fmt: skip
+
+
+def _nearest(recording: ModuleRecording, expected: float) -> Loss | None:
+    nearest, best = _NEAR * max(1.0, abs(expected)), None
+    for loss in _KNOWN:
+        try:
+            off = abs(loss(recording.outputs, recording.targets).item() - expected)
+        except (RuntimeError, ValueError, TypeError, IndexError, AttributeError):
+            continue
+        if off < nearest:
+            nearest, best = off, loss
+    return best
 
 
 def _first(output: Any) -> Tensor:

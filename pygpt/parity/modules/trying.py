@@ -1,6 +1,7 @@
 """Finding out what explains a divergence: each usual mistake is undone on the port, and the ladder is climbed again."""
 
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -93,7 +94,8 @@ class _Height:
 
 
 def _height(sides: Sides, setting: Setting, name: str) -> _Height:
-    done = replay(sides.recording, setting)
+    with warnings.catch_warnings(action="ignore"):  # of what is tried, not of the port
+        done = replay(sides.recording, setting)
     agreeing, off = 0, 0.0
     for line in judged(replace(sides, matched=setting.matched), done):
         if _reached(line, setting.until):
@@ -131,6 +133,8 @@ def _changes(sides: Sides, setting: Setting, first: Line, stage: Stage) -> Itera
             yield from (Change(cause, _with_calls(way)) for cause, way in dropouts.moved(calls, shares))
         yield from _on_calls([call for call in near if call.function not in ("batch_norm", "dropout")], sides, setting)
         return
+    for cause, around in boundaries.given(first.name, own, sides.recording):
+        yield Change(cause, _with_around(around))
     yield from (change for change in weights if change.cause.startswith("the gates"))
     yield from _on_calls(near, sides, setting)
     yield from (change for change in weights if not change.cause.startswith("the gates"))

@@ -73,6 +73,15 @@ def read_rubric(path: Path | None = None) -> Rubric:
     return _rubric(path, {} if path is None else _read(path), course_files())
 
 
+def default_points() -> dict[str, float]:
+    """The points of the default rubric, by check."""
+    return dict(_default()["points"])
+
+
+def _default() -> dict[str, Any]:
+    return tomllib.loads(_DEFAULT.read_text(encoding="utf-8"))
+
+
 def exercise_rubric(files: Mapping[ModelName, ExerciseFile]) -> Rubric:
     """The rubric of an exercise: the default with what its file says instead; its models alone are asked for.
 
@@ -97,7 +106,7 @@ def exercise_rubric(files: Mapping[ModelName, ExerciseFile]) -> Rubric:
 
 
 def _rubric(path: Path | None, given: dict[str, Any], files: Mapping[ModelName, ExerciseFile]) -> Rubric:
-    default = tomllib.loads(_DEFAULT.read_text(encoding="utf-8"))
+    default = _default()
     if unknown := [table for table in given if table not in default]:
         raise PygptError(
             "{path}: unknown table [{table}]; known are: {known}.{meant}",

@@ -53,7 +53,7 @@ def test_the_spread_is_of_five_seeds_and_the_cost_of_bf16_is_stated(model: str) 
     assert len(seeds) == len(exercise.spread) >= 5
     for part in ("train", "valid"):
         difference = seeds[42][part] - exercise.recorded.losses[1, part]
-        assert entry["fast_cost"][part] == pytest.approx(difference, abs=1e-8)
+        assert entry["bf16_cost"][part] == pytest.approx(difference, abs=1e-8)
         assert abs(difference) < exercise.deviation(part)
 
 

@@ -66,6 +66,7 @@ def test_a_good_file_is_told_to_be_good(cli: Cli, tmp_path: Path) -> None:
         ("format = 1", "format = 2", ["format 2", "Update pygpt"]),
         ("format = 1", "format = ", ["not a TOML file", "line 1"]),
         ("format = 1", 'format = 1\nbeside = "no.toml"', ["cannot read", "no.toml"]),
+        ("format = 1", 'format = 1\nbeside = "../no.toml"', ["line 2", "in the same folder"]),
         ("[training]", "[grading.points]\n'forward.fnn' = 3\n[training]", ["line 11", "forward.fnn"]),
         ("[training]", "[grading.sizes]\nn_layer = [0]\n[training]", ["line 11", "whole numbers from 1 to 6"]),
         ("[training]", "[grading]\nparts = 3\n[training]", ["line 11", "parts"]),

@@ -96,6 +96,7 @@ def run(
     from pygpt.classroom import services
     from pygpt.classroom.batch import sole_use
     from pygpt.classroom.class_page import Class, remarks
+    from pygpt.classroom.finding import find
     from pygpt.classroom.roster import read_roster, rows_of, whose
     from pygpt.classroom.similarity import alike
     from pygpt.commands.terminal import width
@@ -103,7 +104,6 @@ def run(
     from pygpt.grading.grade import GradingJob, with_weights
     from pygpt.grading.points import narrowed
     from pygpt.grading.reports.text import of_class, one
-    from pygpt.grading.submission import find
     from pygpt.module_grading.grading import rubric_for
     from pygpt.r_files.weights import read_weights
 
@@ -157,11 +157,11 @@ def check(submission: Path, rubric_file: Path | None, exercise_file: Path | None
     Exit code 0: all is right; 1: something is not; 2: nothing was checked.
     """
     from pygpt.classroom.batch import grade_all
+    from pygpt.classroom.finding import find
     from pygpt.commands.terminal import width
     from pygpt.grading.grade import GradingJob
     from pygpt.grading.points import public
     from pygpt.grading.reports.self_check import self_check
-    from pygpt.grading.submission import find
 
     job = GradingJob(public(_rubric(rubric_file, exercise_file)), None, lang, unsafe)
     _require_isolation(unsafe)

@@ -25,7 +25,6 @@ from torch.nn import functional
 
 from pygpt.determinism import on_threads
 from pygpt.models import CharacterModel
-from pygpt.settings import ModelSettings
 
 # Numbers in the table of the first block's projections; a larger table is not made. 64 MB in float32.
 _LARGEST_TABLE = 1 << 24
@@ -49,7 +48,7 @@ class CachedForward:
         self._in_one_go = min(max(1, _ROWS_AHEAD // (batch * s.block_size)), s.block_size)
         if self._in_one_go > 1:
             self._mask = torch.full((s.block_size, s.block_size), -torch.inf).triu(1)
-        self._windows: _Windows | None = _Windows(s, batch, 1, 0, 0)
+        self._windows: _Windows | None = _Windows(model, batch, 1, 0, 0)
         self._next: Future[_Windows] | None = None
         self._worker = ThreadPoolExecutor(1, "windows") if threads > 1 and self._in_one_go > 1 else None
 
@@ -97,7 +96,7 @@ class CachedForward:
 
         PAD stands for the others, and what comes of it is overwritten when they are known.
         """
-        windows = _Windows(self._model.settings, self._batch, self._in_one_go, start, ids.shape[1])
+        windows = _Windows(self._model, self._batch, self._in_one_go, start, ids.shape[1])
         with torch.inference_mode(), on_threads(1):
             length = self._block_size + self._in_one_go - 1
             padded = functional.pad(ids[:, start:], (0, length - (ids.shape[1] - start)))
@@ -162,12 +161,14 @@ class CachedForward:
 class _Windows:
     """What blocks gave in windows that begin one token after another, the same of each of `batch` sequences."""
 
-    def __init__(self, s: ModelSettings, batch: int, count: int, start: int, known: int) -> None:
+    def __init__(self, model: CharacterModel, batch: int, count: int, start: int, known: int) -> None:
         """Make room for `count` windows from token `start` on, of which so many tokens (from the first) are known."""
+        s, dtype = model.settings, model.wte.weight.dtype
         self.start, self.end, self.known = start, start + count, known
         self._batch, self._block_size, n = batch, s.block_size, count * batch
-        self.kept = torch.empty(s.n_layer - 1, 2, n, s.n_head, s.block_size, s.n_embd // s.n_head)  # 0 keys | 1 values
-        self.inputs = torch.empty(n, s.block_size, s.n_embd)  # of the last block's projections
+        # 0 keys | 1 values
+        self.kept = torch.empty(s.n_layer - 1, 2, n, s.n_head, s.block_size, s.n_embd // s.n_head, dtype=dtype)
+        self.inputs = torch.empty(n, s.block_size, s.n_embd, dtype=dtype)  # of the last block's projections
 
     def of(self, start: int) -> tuple[int, Tensor, Tensor]:
         """Of the window that begins with token `start`: the first position to compute, and what is kept of it."""

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from hypothesis import settings
 
 from pygpt.commands import main
+from tests.exercises.small import SMALL as SMALL_EXERCISE
 from tests.small import SMALL
 
 settings.register_profile("pygpt", deadline=None, max_examples=30)
@@ -48,6 +49,16 @@ def run_of(cli: Callable[..., Result], tmp_path_factory: pytest.TempPathFactory)
         return made[model]
 
     return folder
+
+
+@pytest.fixture(scope="session")
+def prepared(cli: Callable[..., Result], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of an exercise of two models that is prepared beside it, with two seeds; do not change it."""
+    folder = tmp_path_factory.mktemp("exercises") / "sheet9"
+    assert cli("exercise", "new", folder, *SMALL_EXERCISE, "--compare").exit_code == 0
+    done = cli("exercise", "prepare", folder / "exercise.toml", "--seeds", 2)
+    assert done.exit_code == 0, done.output
+    return folder / "exercise.toml"
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ FLOORS = (
     ("output",),
     ("isolation",),
     (
+        "kinds",
         "settings",
         "r_random",
         "vocabulary",

@@ -154,7 +154,7 @@ def _held(out: Path, submission: Submission, job: GradingJob) -> GradeReport | N
             checks=", ".join(report.only) or say("all checks"),
         )
     try:
-        with staged(submission) as copy:
+        with staged(submission, job.models) as copy:
             digest = copy.sha256
     except (OSError, UnusableError):
         return None

@@ -11,9 +11,9 @@ from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
 from pygpt import encoding
+from pygpt.classroom.names import real
 from pygpt.errors import PygptError
 from pygpt.grading.grade import GradingJob, failed_report
-from pygpt.grading.names import real
 from pygpt.grading.report import GradeReport
 from pygpt.grading.submission import Submission
 from pygpt.output.messages import plain, tell

@@ -14,7 +14,6 @@ from pygpt.output.messages import tell
 
 if TYPE_CHECKING:
     from pygpt.exercises.exercise import Sheet
-    from pygpt.exercises.preparation import Preparation
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _OF_AN_EXERCISE = ("model", "block_size", "n_embd", "n_layer", "n_head", "dropout", "train_share", "batch_size", "lr",
@@ -106,13 +105,14 @@ def prepare(file: Path, out: Path | None, seeds: int, with_r: bool, lang: str) -
     from pygpt.exercises import prepare as preparing
     from pygpt.exercises.opening import default_out, files
     from pygpt.exercises.preparation import Preparation
+    from pygpt.exercises.watching import watch
     from pygpt.memory import keep_freed_memory
 
     keep_freed_memory()
     out = out or default_out(file)
     work = file.with_name(f"{file.stem}_work")
     preparations = [Preparation(one, work, seeds) for one in files(file).values()]
-    if not _done(preparations, lang):
+    if not watch([(one, part) for one in preparations for part in one.parts], lang):
         click.echo(tell(lang, "Stopped; everything is saved. The same command goes on from there."))
         raise click.exceptions.Exit(INTERRUPTED)
     if with_r:
@@ -125,13 +125,6 @@ def prepare(file: Path, out: Path | None, seeds: int, with_r: bool, lang: str) -
     preparing.write(preparing.bundle(preparations, by_r=with_r), out)
     click.echo(tell(lang, "wrote {path}", path=out))
     click.echo(tell(lang, "The trainings are kept in {path}; it may be deleted.", path=work))
-
-
-def _done(preparations: "list[Preparation]", lang: str) -> bool:
-    """Train what is left, with a bar; False where it was stopped."""
-    from pygpt.exercises.watching import watch
-
-    return watch(preparations, lang)
 
 
 # None stands for the course's own.

@@ -96,6 +96,7 @@ def run(
     from pygpt.classroom import services
     from pygpt.classroom.batch import sole_use
     from pygpt.classroom.class_page import Class, remarks
+    from pygpt.classroom.finding import find
     from pygpt.classroom.roster import read_roster, rows_of, whose
     from pygpt.classroom.similarity import alike
     from pygpt.commands.terminal import width
@@ -103,16 +104,12 @@ def run(
     from pygpt.grading.grade import GradingJob, with_weights
     from pygpt.grading.points import narrowed
     from pygpt.grading.reports.text import of_class, one
-    from pygpt.grading.submission import find
     from pygpt.module_grading.grading import rubric_for
     from pygpt.r_files.weights import read_weights
 
     if recording and (only or weights_file or exercise_file):
         raise PygptError("--only, --weights and --exercise are of the course's models: not with --recording")
-    if recording:
-        by = rubric_for(recording, rubric_file)
-    else:
-        by = narrowed(_rubric(rubric_file, exercise_file), only)
+    by = rubric_for(recording, rubric_file) if recording else narrowed(_rubric(rubric_file, exercise_file), only)
     job = GradingJob(by, seed, lang, unsafe, r_threads or 1, recording=recording)
     if weights_file:
         weights = read_weights(weights_file)
@@ -160,11 +157,11 @@ def check(submission: Path, rubric_file: Path | None, exercise_file: Path | None
     Exit code 0: all is right; 1: something is not; 2: nothing was checked.
     """
     from pygpt.classroom.batch import grade_all
+    from pygpt.classroom.finding import find
     from pygpt.commands.terminal import width
     from pygpt.grading.grade import GradingJob
     from pygpt.grading.points import public
     from pygpt.grading.reports.self_check import self_check
-    from pygpt.grading.submission import find
 
     job = GradingJob(public(_rubric(rubric_file, exercise_file)), None, lang, unsafe)
     _require_isolation(unsafe)

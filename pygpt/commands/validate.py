@@ -246,6 +246,7 @@ def _chosen(model: ModelName | None, sheet: "Sheet | None") -> Sequence[ModelNam
 
 
 def _print(report: "Report", lang: str) -> None:
+    from pygpt.validation.bought import bought_lines
     from pygpt.validation.claims import claim_lines
     from pygpt.validation.published import published_lines
     from pygpt.validation.sentences import (
@@ -270,7 +271,7 @@ def _print(report: "Report", lang: str) -> None:
         for line in verdict_lines(section, lang):
             paragraph(line.text, line.good is not False)
         click.echo()
-    for line in claim_lines(report, lang):
+    for line in (*claim_lines(report, lang), *bought_lines(report, lang)):
         paragraph(line.text, line.good is not False)
     texts = text_table(report, lang)
     if texts.rows:

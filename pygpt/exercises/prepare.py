@@ -4,7 +4,7 @@ import hashlib
 import io
 import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from pygpt.losses import HISTORY, STEPS, read_history, read_steps
 from pygpt.version import __version__
 from pygpt.weights import weights_sha256
 
-_HOW = (
+HOW = (
     "The exercise's settings with engine fast, one run a seed; luz's losses after every epoch. The band is R's loss "
     "plus and minus t * sqrt(2) * s: s the standard deviation over the seeds after the epoch, t Student's two-sided "
     "99% point, sqrt(2) because a run and R's are two draws."
@@ -49,6 +49,16 @@ def bundle(preparations: Sequence[Preparation], by_r: bool = False) -> dict[str,
         "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
     return {opening.INDEX: json_text(index).encode(), **files}
+
+
+def fast_cost(preparation: Preparation, r: Mapping[str, float]) -> dict[str, float]:
+    """What the fast engine costs: the first epoch of the exercise's own seed, less R's, by part.
+
+    Args:
+        r: R's losses of the first epoch.
+    """
+    (own, *_) = read_history(preparation.work / f"seed_{preparation.file.training.seed}")
+    return {part: round(float(getattr(own, part) - r[part]), 8) for part in PARTS}
 
 
 def write(files: dict[str, bytes], out: Path) -> None:
@@ -86,7 +96,7 @@ def _files(preparation: Preparation, by_r: bool) -> dict[str, bytes]:
         "text": (f"{name}.text.txt", sample.encode()),
     }
     _check_whole(preparation)
-    first = {of: _first(preparation, of) for of in PARTS}
+    (first, *_) = read_history(preparation.work / TRUTH)
     content: dict[str, Any] = {
         "format": truth.FORMAT,
         "by": "R" if by_r else "engine r",
@@ -98,21 +108,15 @@ def _files(preparation: Preparation, by_r: bool) -> dict[str, bytes]:
         "files": {
             kind: {"path": name, "sha256": hashlib.sha256(bytes_).hexdigest()} for kind, (name, bytes_) in kept.items()
         },
-        "spread": {"fast_cost": first, "seeds": preparation.spread()},
+        "spread": {"fast_cost": fast_cost(preparation, vars(first)), "seeds": preparation.spread()},
         "mistakes": preparation.measured(),
         "floors": vars(floors(file, preparation.text)),
-        "provenance": {"recording": run.provenance, "spread": {"how": _HOW}},
+        "provenance": {"recording": run.provenance, "spread": {"how": HOW}},
     }
     files = {truth.truth_name(file): json_text(content).encode(), file.path.name: file.folder.read(file.path.name)}
     if file.text.source not in corpus.NAMES:
         files[kept_name(file)] = Path(preparation.text.name).read_bytes()
     return files | dict(kept.values())
-
-
-def _first(preparation: Preparation, part: str) -> float:
-    """What the fast engine costs: the first epoch of the exercise's own seed, less R's."""
-    own, r = (read_history(preparation.work / name) for name in (f"seed_{preparation.file.training.seed}", TRUTH))
-    return round(float(getattr(own[0], part) - getattr(r[0], part)), 8)
 
 
 def _check_whole(preparation: Preparation) -> None:

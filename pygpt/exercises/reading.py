@@ -122,8 +122,9 @@ def _exercise(reading: Reading, values: dict[str, Any], folder: Folder) -> Exerc
     training = _settings(reading, TrainingSettings, given)
     model = _settings(reading, ModelSettings, {"model": reading.table("model")})
     beside = values.get("beside")
-    if beside is not None and not (isinstance(beside, str) and beside):
-        reading.fault(("beside",), say("beside must be the name of another exercise's file"))
+    if beside is not None and not (isinstance(beside, str) and beside and Path(beside).name == beside):
+        reading.fault(("beside",), say("beside must be the name of another exercise's file in the same folder"))
+        beside = None
     number = values.get("number")
     if number is not None and type(number) is not int:
         reading.fault(("number",), say("number = {value} is not a whole number", value=repr(number)))

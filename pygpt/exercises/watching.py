@@ -12,14 +12,17 @@ from pygpt.output.messages import Message, say, tell
 from pygpt.progress import interruptible
 
 
-def watch(preparations: Sequence[Preparation], lang: str) -> bool:
+def watch(work: Sequence[tuple[Preparation, Part]], lang: str) -> bool:
     """Do all parts that are left.
+
+    Args:
+        work: parts of preparations, in the order in which they are done.
 
     Returns:
         False where Ctrl-C ended it; all is saved.
     """
-    left = [(one, part) for one in preparations for part in one.parts if not one.done(part)]
-    total = sum(part.steps * part.cost for one in preparations for part in one.parts)
+    left = [(one, part) for one, part in work if not one.done(part)]
+    total = sum(part.steps * part.cost for _, part in work)
     behind = total - sum(part.steps * part.cost for _, part in left)
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     with interruptible() as stop, _bar(console) as bar:

@@ -54,6 +54,11 @@ class GradingJob:
     recording: Path | None = None
     """Of any module: the port is held against it, and not against the course's models (`pygpt/module_grading`)."""
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """What a submission defines one of."""
+        return ("build",) if self.recording else tuple(R_MODELS.values())
+
 
 def grade(submission: Submission, job: GradingJob) -> GradeReport:
     """The report of one submission. Nothing that a submission does raises an error here."""
@@ -61,7 +66,7 @@ def grade(submission: Submission, job: GradingJob) -> GradeReport:
     report = failed_report(submission, job)
     try:
         torch.set_num_threads(min(job.r_threads, ALL_CORES))
-        with staged(submission) as copy:
+        with staged(submission, job.models) as copy:
             report = replace(report, sha256=copy.sha256)
             limits, unsafe = job.rubric.limits, job.unsafe
             asked = module_grading.PARTS if job.recording else COURSE_PARTS

@@ -79,6 +79,15 @@ def read_rubric(path: Path | None = None, points: Path | None = None) -> Rubric:
     return _rubric(path, {} if path is None else _read(path), course_files(), default)
 
 
+def default_points() -> dict[str, float]:
+    """The points of the default rubric, by check."""
+    return dict(_default()["points"])
+
+
+def _default() -> dict[str, Any]:
+    return tomllib.loads(_DEFAULT.read_text(encoding="utf-8"))
+
+
 def exercise_rubric(files: Mapping[ModelName, ExerciseFile]) -> Rubric:
     """The rubric of an exercise: the default with what its file says instead; its models alone are asked for.
 
@@ -100,10 +109,6 @@ def exercise_rubric(files: Mapping[ModelName, ExerciseFile]) -> Rubric:
         places = (("grading", table, key), ("grading", table), ("grading",))
         line = next((line for place in places if (line := line_of(text, place)) is not None), 1)
         raise PygptError("[grading], line {line}: {why}", line=line, why=error) from error
-
-
-def _default() -> dict[str, Any]:
-    return tomllib.loads(_DEFAULT.read_text(encoding="utf-8"))
 
 
 def _rubric(

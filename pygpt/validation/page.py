@@ -2,8 +2,9 @@
 
 from pygpt.files import json_text
 from pygpt.output import pages
-from pygpt.output.messages import tell
+from pygpt.output.messages import Message, say, tell
 from pygpt.validation import figure
+from pygpt.validation.bought import bought_lines
 from pygpt.validation.claims import claim_lines
 from pygpt.validation.published import published_lines
 from pygpt.validation.report import Report, Section, provenance
@@ -28,13 +29,14 @@ def page(report: Report, lang: str) -> str:
             {
                 "heading": heading(section, lang),
                 "verdict": verdict_lines(section, lang),
+                "caption": _caption(section).render(lang),
                 "losses": _losses(section, lang),
                 "precision": precision(section.exercise, lang),
                 "published": published_lines(section, lang),
             }
             for section in report.sections
         ],
-        claims=claim_lines(report, lang),
+        claims=[*claim_lines(report, lang), *bought_lines(report, lang)],
         picture=pages.picture(figure.png(report, lang)),
         seen=figure.in_words(report, lang),
         texts=text_table(report, lang),
@@ -46,6 +48,21 @@ def page(report: Report, lang: str) -> str:
             if sample.model
         ],
         provenance=json_text(provenance(report)),
+    )
+
+
+def _caption(section: Section) -> Message:
+    """What the table of losses holds."""
+    if not section.exercise.published.losses:
+        return say(
+            "Losses and perplexities of R and of what was validated"
+            if section.verdict
+            else "Losses and perplexities of R"
+        )
+    return say(
+        "Losses and perplexities of the course, of R and of what was validated"
+        if section.verdict
+        else "Losses and perplexities of the course and of R"
     )
 
 

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# Letters with apostrophes inside: prevail'd is one word. Case is ignored.
-_WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
-# One to four words, each with a capital, and a colon: "First Citizen:", "KING RICHARD III:".
-_SPEAKER = re.compile(r"[A-Z][A-Za-z'-]*(?: [A-Z][A-Za-z'-]*){0,3}:")
+# Letters of any alphabet with apostrophes inside: prevail'd is one word. Case is ignored.
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+# One to four words and a colon, each with a capital: "First Citizen:", "KING RICHARD III:", "SIMÃO:".
+_SPEAKER = re.compile(r"[^\W\d_](?:[^\W\d_]|['’-])*(?: [^\W\d_](?:[^\W\d_]|['’-])*){0,3}:")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ def words(text: str) -> list[str]:
 
 def is_speaker(line: str) -> bool:
     """Whether a line looks like a speaker's name: capitalised words, four at most, and a colon."""
-    return _SPEAKER.fullmatch(line.strip()) is not None
+    name = line.strip()
+    return _SPEAKER.fullmatch(name) is not None and all(word[0].isupper() for word in name.split())
 
 
 def measure(text: str, known: Iterable[str]) -> TextFacts:

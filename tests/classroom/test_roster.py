@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pygpt.classroom.finding import find
 from pygpt.classroom.roster import read_roster, rows_of, whose
 from pygpt.errors import PygptError
 from pygpt.grading.grade import GradingJob
 from pygpt.grading.rubric import read_rubric
-from pygpt.grading.submission import Submission, find
+from pygpt.grading.submission import Submission
 from tests.grading.test_report import REPORT
 
 ENGLISH = "name,id,submission,days_late\nAna Souza,17,ana.py,0\nJoão D’Ávila,18,bia,1.5\n"

@@ -18,7 +18,7 @@ from pygpt.exercises import watching
 from pygpt.exercises.exercise import Exercise
 from pygpt.exercises.mistakes import mistakes_of, start
 from pygpt.exercises.opening import course_files, opened
-from tests.exercises.conftest import SMALL
+from tests.exercises.small import SMALL
 from tests.validation.helpers import Cli, refused
 
 

@@ -12,12 +12,12 @@ from pygpt.grading.checks import (  # noqa: F401 (each registers its checks)
     training,
     vocabulary,
 )
-from pygpt.grading.rubric import read_rubric
+from pygpt.grading.rubric import default_points
 
 CHECKS = in_order(REGISTERED.values())
 """In the order in which they run."""
 
 if unknown := {change.check for change in CHANGES} - {check.id for check in CHECKS} - STAGES.keys():
     raise ValueError(f"a change costs {', '.join(sorted(unknown))}: there is no such check")
-if unlike := {check.id for check in CHECKS} ^ read_rubric().points.keys():
+if unlike := {check.id for check in CHECKS} ^ default_points().keys():
     raise ValueError(f"rubric.toml and the checks differ in {', '.join(sorted(unlike))}")

@@ -66,7 +66,7 @@ class Table:
             "run": f"run on R torch {self.version}",
             "recorded": f"recorded with R torch {self.version}: {quirk.recorded}",
             "read": f"read in the sources of R torch {self.version}, not run",
-        }[quirk.evidence] + f"; main branch ({self.main}): {quirk.main}"
+        }[quirk.evidence] + f"; main branch (read, {self.main}): {quirk.main}"
 
 
 @cache

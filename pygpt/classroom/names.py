@@ -8,12 +8,11 @@ from pathlib import Path
 
 from pygpt.errors import PygptError
 from pygpt.files import write_atomically
+from pygpt.grading.submission import ENTRIES
 from pygpt.output.messages import plain
 
 INDEX = ".submissions"
 """In a folder of results: which submission each name belongs to (JSON)."""
-ENTRIES = ("submission", "model", "main")
-"""Names that say nothing of whose work it is: the enclosing folder's name is taken."""
 OF_ALL = "class"
 """In a folder of results: the page, the table and the JUnit file of all submissions."""
 _LONGEST = 200

@@ -11,10 +11,10 @@ from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pygpt.classroom.finding import find
+from pygpt.classroom.names import INDEX, names_of
 from pygpt.errors import PygptError
-from pygpt.grading.names import INDEX, names_of
 from pygpt.grading.report import from_json
-from pygpt.grading.submission import find
 from tests.fuzz import damaged
 from tests.grading.helpers import needs_isolation
 

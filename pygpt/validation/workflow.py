@@ -56,7 +56,8 @@ def of_history(
 
     Args:
         model: which exercise it belongs to; None for the one that was asked for.
-        seed, r_threads: as `of_runs` has them.
+        seed: as `of_runs` has it.
+        r_threads: as `of_runs` has it.
 
     Raises:
         PygptError: see `history.read_luz_history`; or none of the exercises has this model.

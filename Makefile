@@ -7,7 +7,7 @@ DEMO = --corpus sample --share 1 --block-size 32 --n-embd 64 --epochs 1 --batch-
 FEW_THREADS = OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-slow coverage lint docs bench spread clean
+.PHONY: help demo recordings test test-slow coverage lint docs bench spread clean
 
 help: ## this list
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,10 @@ demo: $(VENV)/.installed ## train both models on the sample for about a minute, 
 	$(RUN) generate --run runs/demo/gpt --prompt "TEODORA:" --tokens 300
 	$(RUN) generate --run runs/demo/gpt_noattn --prompt "TEODORA:" --tokens 300
 	@echo "The figures: runs/demo/gpt/figure.png and runs/demo/gpt_noattn/figure.png"
+
+recordings: ## record the examples of examples/models anew on R torch, where R has it; else it says what is missing
+	@if command -v Rscript >/dev/null; then Rscript examples/models/record.R parity_tests/modules; \
+	  else echo "nothing is recorded: Rscript is not on the PATH. Install R 4.2 or newer, then its torch"; fi
 
 test: $(VENV)/.installed-dev $(VENV)/.installed-system ## all tests but the slow ones
 	$(FEW_THREADS) $(VENV)/bin/python -m pytest -n 2 --dist worksteal

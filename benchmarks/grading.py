@@ -4,7 +4,7 @@ import sys
 import time
 from pathlib import Path
 
-from pygpt.grading.batch import grade_all
+from pygpt.classroom.batch import grade_all
 from pygpt.grading.grade import GradingJob
 from pygpt.grading.rubric import read_rubric
 from pygpt.grading.submission import Submission

@@ -20,6 +20,7 @@ FROM_ELSEWHERE = (
     "r_reference/README.md",
     "data/README.md",
     "parity_tests/recordings/README.md",
+    "parity_tests/modules/README.md",
 )
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|[#/])[^)\s#]+")
 

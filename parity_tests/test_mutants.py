@@ -56,7 +56,12 @@ MUTANTS = {
 # Faults that only a whole training shows; on one recording, as they take longer. The recordings' gradients are too
 # short for clipping: that is held against the oracle (test_oracle.py).
 TRAINING_MUTANTS = {
-    "no shuffling": ("r_semantics.py", "torch.randperm(windows)", "torch.arange(windows)", "step_losses"),
+    "no shuffling": (
+        "r_semantics.py",
+        "torch.randperm(windows, dtype=torch.int32)",
+        "torch.arange(windows)",
+        "step_losses",
+    ),
     "a wrong running mean": (
         "r_semantics.py",
         "(count - 1) / count * before",

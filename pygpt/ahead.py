@@ -6,12 +6,15 @@ computes, those that the next will ask for can be drawn, from where the generato
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
 
 Draw = tuple[torch.Size, torch.dtype, float]
 """A mask's shape and type, and the share of ones."""
+
+_inside: "Ahead | None" = None
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,13 @@ class _Step:
     masks: list[Future[tuple[Tensor, Tensor]]]
 
 
+def drawn(mask: Tensor, share: float) -> Tensor:
+    """`mask.bernoulli_(share)`, drawn ahead where the step is inside of an `Ahead`."""
+    return mask.bernoulli_(share) if _inside is None else _inside.draw(mask, share)
+
+
 class Ahead:
-    """Stands for torch's global generator within steps that draw masks and nothing else."""
+    """Stands for torch's global generator within steps that draw masks and nothing else; `with` is around each."""
 
     def __init__(self) -> None:
         self._worker = ThreadPoolExecutor(1, "masks", torch.set_num_threads, (1,))
@@ -32,11 +40,14 @@ class Ahead:
         self._drawn: list[Draw] = []
         self._state: Tensor | None = None  # of the generator, where masks of `_next` are being taken
 
-    def begin(self) -> None:
+    def __enter__(self) -> Self:
         """A step begins. What was drawn for it holds if the generator is where it was thought to be."""
         now = torch.get_rng_state()
         self._drawn = []
         self._state = now if self._next is not None and torch.equal(self._next.start, now) else None
+        global _inside
+        _inside = self
+        return self
 
     def draw(self, mask: Tensor, share: float) -> Tensor:
         """`mask.bernoulli_(share)`"""
@@ -51,8 +62,10 @@ class Ahead:
             self._state = None
         return mask.bernoulli_(share)
 
-    def end(self) -> None:
+    def __exit__(self, *error: object) -> None:
         """The step is over: the generator is where its draws leave it, and those of the next begin."""
+        global _inside
+        _inside = None
         if not self._drawn:
             return
         if self._state is not None:

@@ -90,16 +90,18 @@ class Trained:
         temperature: float = 0.8,
         seed: int | Tensor = 123,
         top_k: int | None = None,
+        rule: generation.Rule = "course",
     ) -> str:
         """`prompt` and the `tokens` characters that R draws after it with this seed (`Generate_Text_Base`).
 
         Args:
             seed: or the state of a generator to go on from, such as a run's `generator_state`.
+            rule: as `generation.generate` has it: the course's, or GPT4R's.
 
         Raises:
             PygptError: a value that is not allowed, or a character that the vocabulary does not hold.
         """
-        (text,) = self.samples(prompt, tokens, temperature, [seed], top_k)
+        (text,) = self.samples(prompt, tokens, temperature, [seed], top_k, rule)
         return text
 
     def samples(
@@ -109,13 +111,20 @@ class Trained:
         temperature: float = 0.8,
         seeds: Sequence[int | Tensor] = (123,),
         top_k: int | None = None,
+        rule: generation.Rule = "course",
     ) -> list[str]:
         """One text for each seed, all drawn together: quicker than one after the other, and the same texts."""
-        drawn = zip(*self.draw(prompt, tokens, temperature, seeds, top_k), strict=True)
+        drawn = zip(*self.draw(prompt, tokens, temperature, seeds, top_k, rule), strict=True)
         return [prompt + self.vocabulary.decode(rows) for rows in drawn]
 
     def draw(
-        self, prompt: str, tokens: int, temperature: float, seeds: Sequence[int | Tensor], top_k: int | None
+        self,
+        prompt: str,
+        tokens: int,
+        temperature: float,
+        seeds: Sequence[int | Tensor],
+        top_k: int | None,
+        rule: generation.Rule = "course",
     ) -> Iterator[list[int]]:
         """The rows that are drawn after `prompt`, one for each seed, `tokens` times, as they come.
 
@@ -123,7 +132,7 @@ class Trained:
             PygptError: as `generate`, before anything is drawn.
         """
         rows = self.vocabulary.encode(prompt, say("the prompt")).tolist()
-        return generation.generate(self.model, rows, tokens, temperature, seeds, top_k, self.r_threads)
+        return generation.generate(self.model, rows, tokens, temperature, seeds, top_k, self.r_threads, rule)
 
     def attention(self, text: str) -> "AttentionView":
         """What the model attends to in the last block of `text`: weights (layer, head, query, key).

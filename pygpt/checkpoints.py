@@ -5,6 +5,7 @@ settings.json         settings and where they came from: versions, seed, threads
 vocabulary.json       the characters in their order
 history.csv           luz's losses, an epoch a line
 steps.csv             the loss of every step
+tokens.safetensors    the tokens of a large text, mapped into memory
 resume.safetensors    weights, optimizer, generator and place in the epoch: all that an exact resume needs
 
 Every file but steps.csv is written anew and renamed; steps.csv grows, and resuming cuts it back to the checkpoint.
@@ -35,7 +36,7 @@ from pygpt.weights import check_state, load_state, read_tensors, save_weights
 
 FORMAT = 1
 SETTINGS, VOCABULARY, WEIGHTS, RESUME = "settings.json", "vocabulary.json", "weights.safetensors", "resume.safetensors"
-FIGURE = "figure.png"
+FIGURE, TOKENS = "figure.png", "tokens.safetensors"
 
 
 @dataclass(frozen=True)
@@ -167,8 +168,11 @@ def save_checkpoint(run: RunFolder, state: TrainingState, new_losses: list[tuple
     write_atomically(run.folder / RESUME, save(_state_tensors(state), {"pygpt": _place(state)}))
 
 
-def restore_checkpoint(run: RunFolder, state: TrainingState) -> bool:
+def restore_checkpoint(run: RunFolder, state: TrainingState, writes: bool = True) -> bool:
     """Put `state`, as `training.start` made it, and torch's generator where the last checkpoint was.
+
+    Args:
+        writes: cut the losses of steps back to there, too.
 
     Returns:
         False where the run was stopped before its first checkpoint: `state` is as it was.
@@ -178,7 +182,8 @@ def restore_checkpoint(run: RunFolder, state: TrainingState) -> bool:
     """
     path = run.folder / RESUME
     if not path.exists():
-        losses.cut_steps(run.folder / STEPS, 0)
+        if writes:
+            losses.cut_steps(run.folder / STEPS, 0)
         return False
     tensors, metadata = read_tensors(path)
     try:
@@ -203,7 +208,8 @@ def restore_checkpoint(run: RunFolder, state: TrainingState) -> bool:
         raise PygptError("{path} is not a checkpoint of this run ({why})", path=path, why=repr(error)) from error
     if state.mean_loss is not None:
         state.mean_loss = state.mean_loss.to(run.training.device)
-    losses.cut_steps(run.folder / STEPS, state.step)
+    if writes:
+        losses.cut_steps(run.folder / STEPS, state.step)
     return True
 
 

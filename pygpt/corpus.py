@@ -13,10 +13,16 @@ from pygpt.errors import PygptError
 from pygpt.files import shipped
 from pygpt.output.messages import Message, say
 from pygpt.output.spelling import did_you_mean
+from pygpt.r_random import RGenerator
+from pygpt.settings import SplitAt
+from pygpt.text_remarks import remarks
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
+
+    from pygpt.shuffling import Shuffling
+    from pygpt.vocabulary import Vocabulary
 
 SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 SHAKESPEARE_URL = "https://raw.githubusercontent.com/AGPatriota/GPT4R/main/Shakespeare.txt"
@@ -30,6 +36,30 @@ class Corpus:
     name: str
     text: str
     sha256: str
+
+    @property
+    def characters(self) -> str:
+        """Each character once, in the order in which they first come."""
+        return "".join(dict.fromkeys(self.text))
+
+    @property
+    def length(self) -> int:
+        """In characters."""
+        return len(self.text)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the text holds that its owner may not know."""
+        return remarks(self.text)
+
+    def tokens(self, vocabulary: "Vocabulary", share: float, cache: Path) -> "Tensor":
+        """Rows of the vocabulary, (floor(share * length),); a text that is held needs no cache.
+
+        Raises:
+            PygptError: the vocabulary lacks a character.
+        """
+        rows = vocabulary.encode(self.text, say("the corpus {name}", name=self.name))
+        return split(rows, share, 1.0)[0]
 
 
 def read_corpus(source: str) -> Corpus:
@@ -90,13 +120,26 @@ def downloaded(url: str, sha256: str, check: Callable[[Path, str], None] | None 
     )
 
 
-def split(tokens: "np.ndarray[Any, Any]", share: float, train_share: float) -> "tuple[Tensor, Tensor]":
-    """The first `floor(share * n)` tokens, parted at `floor(train_share * that)` (exercise 2)."""
+def split(
+    tokens: "np.ndarray[Any, Any]", share: float, train_share: float, at: SplitAt = "floor"
+) -> "tuple[Tensor, Tensor]":
+    """The first `floor(share * n)` tokens, parted at `floor(train_share * that)` (exercise 2) or at its `round()`."""
     import torch
 
     used = torch.from_numpy(tokens[: math.floor(share * len(tokens))])
-    at = math.floor(train_share * len(used))
-    return used[:at], used[at:]
+    return part(used, train_share, at)
+
+
+def part(used: "Tensor", train_share: float, at: SplitAt = "floor") -> "tuple[Tensor, Tensor]":
+    """Tokens, parted after a share of them."""
+    for_training = whole_share(train_share, len(used), at)
+    return used[:for_training], used[for_training:]
+
+
+def whole_share(share: float, n: int, at: SplitAt) -> int:
+    """A share of `n`, made whole."""
+    # Python rounds halves to the even number, as R does.
+    return (round if at == "round" else math.floor)(share * n)
 
 
 def windows(tokens: "Tensor", block_size: int, what: Message) -> "Tensor":
@@ -110,28 +153,55 @@ def windows(tokens: "Tensor", block_size: int, what: Message) -> "Tensor":
     Raises:
         PygptError: fewer than two windows.
     """
-    if len(tokens) < block_size + 2:
-        raise PygptError(
-            "{what} has {n} characters: too short for two windows of block_size = {block_size} "
-            "(at least {least} are needed). Use a longer text, a larger share or a smaller block_size.",
-            what=what, n=len(tokens), block_size=block_size, least=block_size + 2,
-        )  # fmt: skip
+    check_length(len(tokens), block_size, what)
     return tokens.unfold(0, block_size + 1, 1)
 
 
+def sampled(windows: int, count: int, seed: int, epoch: int) -> "Tensor":
+    """Which windows an epoch of GPT4R's dataset is made of: one `sample(1:(n - 1), 1)` each, after `set.seed(seed)`.
+
+    R's generator goes on from epoch to epoch; the last window is never drawn. This is R with `num_workers = 0`:
+    starting workers draws from R's generator, too, as often as the packages callr and processx please.
+    Recorded: parity_tests/gpt4r.
+
+    Args:
+        windows: how many there are, n.
+        count: of an epoch.
+        epoch: from 0.
+
+    Returns:
+        Places from 0, (count,).
+    """
+    import torch
+
+    generator = RGenerator(seed)
+    drawn = generator.sample_int(windows - 1, (epoch + 1) * count, replace=True)
+    return torch.from_numpy(drawn[epoch * count :] - 1)
+
+
+def check_length(n: int, block_size: int, what: Message) -> None:
+    """Raise PygptError where `n` characters are fewer than two windows."""
+    if n < block_size + 2:
+        raise PygptError(
+            "{what} has {n} characters: too short for two windows of block_size = {block_size} "
+            "(at least {least} are needed). Use a longer text, a larger share or a smaller block_size.",
+            what=what, n=n, block_size=block_size, least=block_size + 2,
+        )  # fmt: skip
+
+
 def batches(
-    windows: "Tensor", batch_size: int, device: str, order: "Tensor | None" = None, first: int = 0
+    windows: "Tensor", batch_size: int, device: str, order: "Tensor | Shuffling | None" = None, first: int = 0
 ) -> "Iterator[tuple[Tensor, Tensor]]":
     """Pairs (x int32, y int64), each (batch, block_size), rows of the embedding; the short last batch is kept.
 
     Args:
         windows: what `windows` gives.
-        order: which windows, in which order (R's shuffle); None takes them as they come.
+        order: which windows, in which order (R's shuffle, or `sampled`); None takes them as they come.
         first: how many batches to leave out, for resuming.
     """
     import torch
 
-    for start in range(first * batch_size, len(windows), batch_size):
+    for start in range(first * batch_size, len(windows if order is None else order), batch_size):
         chosen = windows[start : start + batch_size] if order is None else windows[order[start : start + batch_size]]
         chosen = chosen.to(device)
         yield chosen[:, :-1].to(torch.int32), chosen[:, 1:].to(torch.int64)

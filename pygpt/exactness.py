@@ -52,6 +52,7 @@ class Exactness:
         count: how many operations of a step these are (they have other shapes in a short last batch).
         quick: what is computed otherwise than PyTorch does by itself, with the same bits and sooner.
         ahead: where dropout's masks come from, if not from the generator.
+        fused: whether the model asks for its masks by itself (`pygpt.fused`).
     """
 
     threads: int
@@ -60,6 +61,7 @@ class Exactness:
     count: int = 0
     quick: Mapping[Layout, Callable[..., Any]] = field(default_factory=dict)
     ahead: Ahead | None = None
+    fused: bool = False
 
     def __str__(self) -> str:
         told = f"exact on {self.threads} thread{'s' * (self.threads > 1)}"
@@ -86,7 +88,9 @@ class Exactness:
 
     def computing(self) -> AbstractContextManager[object]:
         """Around a training step, and around the loss of a validation batch."""
-        return _AsFound(self) if self.fallback or self.quick or self.ahead else nullcontext()
+        if self.fallback or self.quick or (self.ahead and not self.fused):
+            return _AsFound(self)
+        return self.ahead or nullcontext()
 
 
 class _AsFound(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -97,14 +101,14 @@ class _AsFound(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __enter__(self) -> Self:
         if self._found.ahead is not None:
-            self._found.ahead.begin()
+            self._found.ahead.__enter__()
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *error: Any) -> None:
         super().__exit__(*error)  # type: ignore[no-untyped-call]
         if self._found.ahead is not None:
-            self._found.ahead.end()
+            self._found.ahead.__exit__()
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pygpt.checkpoints import FIGURE, open_run
 from pygpt.losses import read_history, read_steps
 from pygpt.output.saving import save
-from pygpt.training import Epoch
+from pygpt.training import Epoch, epoch_windows
 
 _Array = NDArray[np.float64]
 _OfLoss = Callable[[_Array], _Array]
@@ -30,7 +30,7 @@ def draw_run(folder: Path) -> Path:
         PygptError: the folder holds no run, or cannot be written.
     """
     run, history, losses = open_run(folder), read_history(folder), read_steps(folder)
-    steps_per_epoch = -(-run.provenance["train_windows"] // run.training.batch_size)
+    steps_per_epoch = -(-epoch_windows(run.provenance["train_windows"], run.training) // run.training.batch_size)
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     # Before the first epoch is over, its parts say nothing: the steps are counted.
     scale, unit_of_x = (steps_per_epoch, "epoch") if len(losses) >= steps_per_epoch else (1, "step")

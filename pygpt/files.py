@@ -4,7 +4,9 @@ import contextlib
 import json
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from pygpt.errors import PygptError
 
@@ -15,20 +17,31 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     Raises:
         PygptError: the file cannot be written (no space, no permission); what `path` held is kept.
     """
-    data = content.encode("utf-8") if isinstance(content, str) else content
+    with replacing(path) as file:
+        file.write(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to under a temporary name, which takes the place of `path` when all went well.
+
+    Raises:
+        PygptError: as `write_atomically`.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _clear_partial(path)
         with temporary.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
+        raise PygptError("cannot write {path}: {why}", path=path, why=error.strerror or error) from error
+    finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise PygptError("cannot write {path}: {why}", path=path, why=error.strerror or error) from error
 
 
 def _clear_partial(path: Path) -> None:

@@ -5,7 +5,11 @@ wherever these could change which token is drawn, the token is drawn again from 
 text is R's, to the last character, at any speed.
 """
 
+import math
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -17,6 +21,9 @@ from pygpt.models import CharacterModel
 
 # Twenty times and more what cached_forward was seen to differ by, for logits of size 1 (tests/test_generation.py).
 LOGIT_TOLERANCE = 1e-4
+# Fewer do not make up for what it costs to hand them to a thread of their own.
+_SAMPLES_FOR_A_THREAD = 4
+Rule = Literal["course", "gpt4r"]
 _FROM_1 = "{name} = {value} is not allowed: it must be a whole number from 1"
 
 
@@ -28,6 +35,7 @@ def generate(
     seeds: Sequence[int | Tensor] = (123,),
     top_k: int | None = None,
     r_threads: int = 1,
+    rule: Rule = "course",
 ) -> Iterator[list[int]]:
     """Continue `prompt` once for each seed (`Generate_Text_Base` of exercise 2, after `torch_manual_seed(seed)`).
 
@@ -40,6 +48,9 @@ def generate(
             nothing anew.
         top_k: draw from the k likeliest tokens only. PAD can be drawn, as in R.
         r_threads: how many threads R had; it can show in the last bits of logits, and so, once in a while, in a draw.
+        rule: course: `multinomial` over the whole vocabulary, where with `top_k` all others have probability 0. gpt4r:
+            as R's GPT4R, `topk` first and `multinomial` over these k alone, which takes k random numbers for a token;
+            without `top_k` the likeliest token.
 
     Returns:
         One row of the vocabulary for each seed, `tokens` times, drawn as they are asked for.
@@ -48,26 +59,70 @@ def generate(
         PygptError: an empty prompt or a value that is not allowed, at once; logits that are not finite, when drawing.
     """
     _check(prompt, tokens, temperature, seeds, top_k)
-    return _generate(model, prompt, tokens, temperature, seeds, top_k, r_threads)
+    return _generate(_Sampling(model, temperature, top_k, rule == "gpt4r", r_threads), prompt, tokens, seeds)
 
 
-def _generate(
-    model: CharacterModel,
-    prompt: Sequence[int],
-    tokens: int,
-    temperature: float,
-    seeds: Sequence[int | Tensor],
-    top_k: int | None,
-    r_threads: int,
-) -> Iterator[list[int]]:
-    generators = [_generator(seed) for seed in seeds]
-    ids = torch.tensor([list(prompt)] * len(generators))
-    forward = CachedForward(model, len(generators))
-    for _ in range(tokens):
-        with torch.inference_mode():
-            drawn = _draw(model, forward(ids), ids, temperature, top_k, generators, r_threads)
-            ids = torch.cat([ids, drawn.unsqueeze(1)], dim=1)
-        yield drawn.tolist()
+@dataclass(frozen=True)
+class _Sampling:
+    """Of what is drawn, and how."""
+
+    model: CharacterModel
+    temperature: float
+    top_k: int | None
+    ranked: bool
+    """From the k likeliest in the order of their likelihood, alone: GPT4R's rule."""
+    r_threads: int
+
+    @property
+    def greedy(self) -> bool:
+        return self.temperature == 0 or (self.ranked and self.top_k is None)
+
+    def candidates(self, vocab_size: int) -> int:
+        """How many numbers a draw takes from the generator."""
+        return min(self.top_k, vocab_size) if self.ranked and self.top_k else vocab_size
+
+
+def _generate(how: _Sampling, prompt: Sequence[int], tokens: int, seeds: Sequence[int | Tensor]) -> Iterator[list[int]]:
+    threads = torch.get_num_threads()
+    parts = min(threads, -(-len(seeds) // _SAMPLES_FOR_A_THREAD))
+    together = [_Samples(how, prompt, tokens, seeds[i::parts], threads // parts) for i in range(parts)]
+    with ThreadPoolExecutor(parts, "samples") as pool:
+        each = pool.map if parts > 1 else map
+        for _ in range(tokens):
+            drawn = [0] * len(seeds)
+            for i, rows in enumerate(each(_Samples.draw, together)):
+                drawn[i::parts] = rows
+            yield drawn
+
+
+class _Samples:
+    """Samples that are drawn together, a token of each at a time."""
+
+    def __init__(
+        self, how: _Sampling, prompt: Sequence[int], tokens: int, seeds: Sequence[int | Tensor], threads: int
+    ) -> None:
+        self._how, self._generators = how, [_generator(seed) for seed in seeds]
+        self._ids = torch.zeros(len(seeds), len(prompt) + tokens, dtype=torch.int64)
+        self._ids[:, : len(prompt)] = torch.tensor(prompt)
+        self._length = len(prompt)
+        self._forward = CachedForward(how.model, len(seeds), threads)
+
+    def draw(self) -> list[int]:
+        """The next token of each."""
+        with torch.inference_mode(), on_threads(1):  # what a token takes is too little to be shared out
+            ids = self._ids[:, : self._length]
+            logits = self._forward(ids)
+            n = self._how.candidates(logits.shape[-1])
+            noise = None
+            if not self._how.greedy:
+                noise = torch.cat([_exponential(logits[:1, :n], g) for g in self._generators])
+            drawn, sure = _choose(logits, noise, self._how)
+            for i in (i for i, is_sure in enumerate(sure) if not is_sure):
+                exact = _as_r(self._how, ids[i : i + 1])
+                drawn[i] = _choose(exact, None if noise is None else noise[i : i + 1], self._how)[0][0]
+            self._ids[:, self._length] = torch.tensor(drawn)
+        self._length += 1
+        return drawn
 
 
 def _generator(seed: int | Tensor) -> torch.Generator:
@@ -78,55 +133,59 @@ def _generator(seed: int | Tensor) -> torch.Generator:
     return generator
 
 
-def _draw(
-    model: CharacterModel,
-    logits: Tensor,
-    ids: Tensor,
-    temperature: float,
-    top_k: int | None,
-    generators: list[torch.Generator],
-    r_threads: int,
-) -> Tensor:
-    if not torch.isfinite(logits).all():
-        raise PygptError("the model's logits are not finite: its training has diverged, nothing can be drawn")
-    noise = None if temperature == 0 else torch.cat([_exponential(logits, g) for g in generators])
-    drawn, sure = _choose(logits, noise, temperature, top_k)
-    for i in torch.nonzero(~sure).flatten().tolist():
-        exact = _as_r(model, ids[i : i + 1], r_threads)
-        drawn[i] = _choose(exact, None if noise is None else noise[i : i + 1], temperature, top_k)[0]
-    return drawn
-
-
-def _as_r(model: CharacterModel, ids: Tensor, r_threads: int) -> Tensor:
+def _as_r(how: _Sampling, ids: Tensor) -> Tensor:
     """Logits (1, vocab_size) of one sequence, on R's threads: another batch or other threads may round otherwise."""
-    with on_threads(r_threads):
-        logits: Tensor = model(ids[:, -model.settings.block_size :])[:, -1]
+    with on_threads(how.r_threads):
+        logits: Tensor = how.model(ids[:, -how.model.settings.block_size :])[:, -1]
         return logits
 
 
 def _exponential(logits: Tensor, generator: torch.Generator) -> Tensor:
-    return torch.empty_like(logits[:1]).exponential_(1, generator=generator)
+    return torch.empty_like(logits).exponential_(1, generator=generator)
 
 
-def _choose(logits: Tensor, noise: Tensor | None, temperature: float, top_k: int | None) -> tuple[Tensor, Tensor]:
+def _choose(logits: Tensor, noise: Tensor | None, how: _Sampling) -> tuple[list[int], list[bool]]:
     """The drawn rows, and whether they would be the same for logits that differ by the tolerance.
 
     `torch.multinomial(probs, 1)` is `argmax(probs / noise)` with exponential noise: taken apart, it shows by how much
     the winner won.
     """
-    slack = 2 * LOGIT_TOLERANCE * logits.abs().amax(dim=-1).clamp(min=1)
-    sure = torch.ones(len(logits), dtype=torch.bool)
-    if top_k is not None and top_k < logits.shape[-1]:
-        likeliest = logits.topk(top_k + 1).values
-        sure &= likeliest[:, -2] - likeliest[:, -1] > slack
+    sizes: list[float] = logits.abs().amax(dim=-1).tolist()
+    if not all(map(math.isfinite, sizes)):
+        raise PygptError("the model's logits are not finite: its training has diverged, nothing can be drawn")
+    slack = [2 * LOGIT_TOLERANCE * max(size, 1.0) for size in sizes]
+    sure = [True] * len(slack)
+    if how.ranked and noise is not None:
+        return _choose_ranked(logits, noise, how.temperature, slack)
+    if how.top_k is not None and how.top_k < logits.shape[-1]:
+        likeliest = logits.topk(how.top_k + 1).values
+        sure = _larger(likeliest[:, -2] - likeliest[:, -1], slack)
         logits = logits.masked_fill(logits < likeliest[:, -2:-1], -torch.inf)
     if noise is None:
         best = logits.topk(2)
-        sure &= best.values[:, 0] - best.values[:, 1] > slack
+        margins = -best.values.diff(dim=-1)
     else:
-        best = (torch.softmax(logits / temperature, dim=-1) / noise).topk(2)
-        sure &= best.values.log().diff(dim=-1).squeeze(1) < -slack / temperature
-    return best.indices[:, 0], sure
+        best = (torch.softmax(logits / how.temperature, dim=-1) / noise).topk(2)
+        margins = best.values.log_().diff(dim=-1) * -how.temperature
+    won = _larger(margins[:, 0], slack)
+    return best.indices[:, 0].tolist(), [a and b for a, b in zip(sure, won, strict=True)]
+
+
+def _choose_ranked(
+    logits: Tensor, noise: Tensor, temperature: float, slack: list[float]
+) -> tuple[list[int], list[bool]]:
+    """GPT4R's: temperature, `topk`, softmax of these, `multinomial` among them; sure where their order is, too."""
+    k = noise.shape[-1]
+    ranked = (logits / temperature).topk(k)
+    apart = -logits.topk(min(k + 1, logits.shape[-1])).values.diff(dim=-1)
+    best = (torch.softmax(ranked.values, dim=-1) / noise).topk(min(2, k))
+    margins = best.values.log().diff(dim=-1) * -temperature if k > 1 else apart
+    sure = _larger(torch.minimum(apart.amin(dim=-1), margins.amin(dim=-1)), slack)
+    return ranked.indices.gather(1, best.indices[:, :1])[:, 0].tolist(), sure
+
+
+def _larger(margins: Tensor, slack: list[float]) -> list[bool]:
+    return [margin > s for margin, s in zip(margins.tolist(), slack, strict=True)]
 
 
 def _check(

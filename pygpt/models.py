@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pygpt import fused as fused_parts
 from pygpt import r_semantics
 from pygpt.errors import PygptError
 from pygpt.settings import ModelSettings, PaddingRow
@@ -30,11 +31,11 @@ class CharacterModel(nn.Module):
         Args:
             settings: the shape of the model.
             padding_row: the row of `wte` without gradient (see r_semantics).
-            fused: engine `fast`: PyTorch's fused attention, equal to R's within rounding only.
+            fused: engine `fast`: the same numbers within rounding, by fewer operations.
         """
         super().__init__()
         self.settings, self.padding_row, self.fused = settings, padding_row, fused
-        n_embd, blocks = settings.n_embd, range(settings.n_layer)
+        n_embd, blocks, dropout = settings.n_embd, range(settings.n_layer), fused_parts.Dropout if fused else nn.Dropout
         self.wpe = nn.Embedding(settings.block_size, n_embd)
         self.wte = nn.Embedding(settings.vocab_size, n_embd, padding_idx=0)
         if self.has_attention:
@@ -44,9 +45,9 @@ class CharacterModel(nn.Module):
             self.scale1 = nn.ModuleList(r_semantics.LayerNorm(n_embd) for _ in blocks)
         self.scale2 = nn.ModuleList(r_semantics.LayerNorm(n_embd) for _ in blocks)
         self.scale3 = r_semantics.LayerNorm(n_embd)
-        self.FFN = nn.ModuleList(_feed_forward(n_embd, settings.dropout) for _ in blocks)
+        self.FFN = nn.ModuleList(_feed_forward(n_embd, dropout(settings.dropout)) for _ in blocks)
         self.ln_f = nn.Linear(n_embd, settings.vocab_size, bias=False)
-        self.drop0 = nn.Dropout(settings.dropout)
+        self.drop0 = dropout(settings.dropout)
 
     @property
     def has_attention(self) -> bool:
@@ -100,14 +101,13 @@ class CharacterModel(nn.Module):
         return out
 
     def _attend(self, j: int, normed: Tensor) -> Tensor:
+        if self.fused:
+            return fused_parts.attention(self.attention(j), normed)
         # Sequence first, as R has it: PyTorch's other paths (batch_first, fused) round differently.
         q = normed.transpose(0, 1)
         k = q.shape[0]
         blocked = torch.ones(k, k, dtype=torch.bool, device=q.device).triu(1)
-        if self.fused:
-            out, _ = self.attention(j)(q, q, q, attn_mask=blocked, need_weights=False, is_causal=True)
-        else:
-            out, _ = self.attention(j)(q, q, q, attn_mask=blocked, need_weights=True, average_attn_weights=False)
+        out, _ = self.attention(j)(q, q, q, attn_mask=blocked, need_weights=True, average_attn_weights=False)
         attended: Tensor = out.transpose(0, 1)
         return attended
 
@@ -136,5 +136,5 @@ def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
     return functional.cross_entropy(logits.reshape(-1, logits.shape[2]), y.reshape(-1))
 
 
-def _feed_forward(n_embd: int, dropout: float) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(n_embd, 4 * n_embd), nn.GELU(), nn.Linear(4 * n_embd, n_embd), nn.Dropout(dropout))
+def _feed_forward(n_embd: int, dropout: nn.Module) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(n_embd, 4 * n_embd), nn.GELU(), nn.Linear(4 * n_embd, n_embd), dropout)

@@ -20,8 +20,9 @@ from pygpt import checkpoints, figures, losses, runs
 from pygpt.determinism import reproducible
 from pygpt.errors import PygptError
 from pygpt.exactness import Exactness
+from pygpt.processes import joined
 from pygpt.runs import Training
-from pygpt.training import Epoch, Step, Validated
+from pygpt.training import Epoch, Step, Validated, epoch_windows
 
 _LINES = 30  # of steps at most, where no bar can be drawn
 _HEADER = "epoch  train loss  valid loss  train ppl  valid ppl   (nats a character; ppl = exp(loss))"
@@ -39,7 +40,7 @@ class Stop:
 
 
 class StoppedError(KeyboardInterrupt):
-    """Ctrl-C ended a training; all of it is saved. The message says how to go on."""
+    """Ctrl-C ended a training; all of it is saved. The message says how to go on, in the process that writes."""
 
 
 def train(folder: Path, given: dict[str, Any], resume: bool, quiet: bool) -> Training:
@@ -54,20 +55,22 @@ def train(folder: Path, given: dict[str, Any], resume: bool, quiet: bool) -> Tra
         PygptError: a setting is not allowed, the text cannot be had, or the folder cannot be used.
         StoppedError: at Ctrl-C or SIGTERM.
     """
-    with reproducible():
-        ready = runs.resume(folder, given) if resume else runs.begin(folder, given)
+    with reproducible(), joined() as processes:
+        ready = runs.prepare(folder, given, resume, processes)
         torch.set_num_threads(ready.run.training.threads or 1)
-        go_on = f"train --resume --out {shlex.quote(str(folder))}"
+        go_on = f"{processes.command} train --resume --out {shlex.quote(str(folder))}".strip()
         try:
-            _watch(ready, quiet)
+            _watch(ready, quiet or not processes.writes)
         except PygptError as error:
             raise PygptError(
                 "{error}. The last checkpoint is kept; once this is mended, go on with:\n  {go_on}",
                 error=error, go_on=go_on,
             ) from error  # fmt: skip
-        figures.draw_run(folder)
+        if processes.writes:
+            figures.draw_run(folder)
     if not ready.finished:
-        raise StoppedError(f"Stopped after step {ready.state.step:,}; everything is saved. Go on with:\n  {go_on}")
+        told = f"Stopped after step {ready.state.step:,}; everything is saved. Go on with:\n  {go_on}"
+        raise StoppedError(told if processes.writes else "")
     return ready
 
 
@@ -77,7 +80,7 @@ def _watch(ready: Training, quiet: bool) -> None:
     began = time.monotonic()
     with interruptible() as stop, _bars(console) as bars:
         _follow(ready, stop, bars)
-    if ready.finished:
+    if ready.finished and ready.processes.writes:
         console.print(_summary(ready, time.monotonic() - began))
 
 
@@ -146,14 +149,22 @@ def _plan(ready: Training) -> str:
     count = sum(p.numel() for p in state.model.parameters())
     s = run.training
     threads = f"threads {s.threads}" + (f" (R's: {s.r_threads})" if s.engine == "r" else "")
+    drawn = f", {epoch_windows(len(ready.train), s):,} drawn an epoch" if s.order == "sample" else ""
     lines = [
         f"{run.model.model}: {count:,} parameters, vocabulary of {len(run.vocabulary)} (PAD included), "
         f"block of {run.model.block_size} characters",
-        f"{100 * s.share:.4g}% of {s.corpus} (--share): {len(ready.train):,} windows to train on, "
+        f"{100 * s.share:.4g}% of {s.corpus} (--share): {len(ready.train):,} windows to train on{drawn}, "
         f"{len(ready.valid):,} to validate; batches of {s.batch_size}",
         f"{ready.total_steps:,} steps, seed {s.seed}, engine {s.engine} on {s.device}, {threads}, "
         f"padding row {s.padding_row}",
     ]
+    if ready.picked:
+        lines.append(f"picked: {ready.picked}")
+    if ready.processes.count > 1:
+        lines.append(
+            f"{ready.processes.count} processes share every batch: losses are those of one within rounding, "
+            "not bit for bit"
+        )
     lines += [f"note on the text: {remark}" for remark in ready.remarks]
     if state.step:
         lines.append(f"resumed after step {state.step:,}")

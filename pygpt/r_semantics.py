@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pygpt import shuffling
 from pygpt.determinism import on_threads
 from pygpt.settings import PaddingRow
+from pygpt.shuffling import Shuffling
 
 # Row of the embedding that gets no gradient. R's is a slip: nn_embedding(padding_idx = 1) zeroes R row 1 (PAD), but
 # nnf_embedding hands the 1 to libtorch unconverted, which counts from 0 and so means R row 2.
@@ -99,10 +101,12 @@ def parameters(module: nn.Module) -> list[nn.Parameter]:
     """The parameters in R's order: a module's children come before its own (nn.R, `parameters`).
 
     PyTorch has its own ones first, so `out_proj` and `in_proj` of an attention change places. The norm of
-    all gradients is a sum in this order.
+    all gradients is a sum in this order, and some optimizers count in it (`r_optimizers`). A parameter that two
+    modules share is listed once, at its first place.
     """
     below = [p for child in module.children() for p in parameters(child)]
-    return below + list(module.parameters(recurse=False))
+    each = {id(p): p for p in (*below, *module.parameters(recurse=False))}
+    return list(each.values())
 
 
 def clip_grad_norm(parameters: Iterable[nn.Parameter], max_norm: float) -> Tensor:
@@ -112,9 +116,11 @@ def clip_grad_norm(parameters: Iterable[nn.Parameter], max_norm: float) -> Tenso
     (PyTorch clamps it to 1 and always multiplies).
 
     Returns:
-        The norm before scaling, a scalar tensor.
+        The norm before scaling, a scalar tensor; 0 where no parameter has a gradient.
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
+    if not gradients:
+        return torch.zeros(())
     norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
     coefficient = torch.div(torch.full_like(norm, max_norm), norm + 1e-6)
     if coefficient.item() < 1:
@@ -196,9 +202,12 @@ def running_mean(mean: Tensor | None, loss: Tensor, count: int) -> Tensor:
     return (count - 1) / count * before + loss / count
 
 
-def shuffle(windows: int) -> Tensor:
+def shuffle(windows: int) -> Tensor | Shuffling:
     """The order of an epoch's windows: luz's dataloader draws one `torch_randperm(n)` from the global generator.
 
     PyTorch's `DataLoader(shuffle=True)` draws a seed first and permutes with another generator.
+
+    Returns:
+        (windows,), whole numbers; in 4 bytes each where R has 8, the same ones.
     """
-    return torch.randperm(windows)
+    return torch.randperm(windows, dtype=torch.int32) if windows < shuffling.LEAST else Shuffling(windows)

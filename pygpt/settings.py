@@ -7,13 +7,13 @@ import dataclasses
 import json
 import math
 import tomllib
-import types
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args
 
 from pygpt.errors import PygptError
-from pygpt.output.messages import Message, say
+from pygpt.kinds import check_types, require
+from pygpt.output.messages import say
 from pygpt.output.spelling import did_you_mean
 
 Settings = TypeVar("Settings", bound="ModelSettings | TrainingSettings")
@@ -21,6 +21,9 @@ Settings = TypeVar("Settings", bound="ModelSettings | TrainingSettings")
 ModelName = Literal["gpt", "gpt_noattn"]
 Engine = Literal["r", "fast"]
 PaddingRow = Literal["r", "corrected"]
+OptimizerName = Literal["adamw", "adam"]
+Order = Literal["shuffle", "sample"]
+SplitAt = Literal["floor", "round"]
 MODELS: tuple[ModelName, ...] = get_args(ModelName)
 # What the R code, the recordings and students' ports call the models and the settings that have other names there.
 R_MODELS: dict[ModelName, str] = {"gpt": "GPT", "gpt_noattn": "GPT_NoAttn"}
@@ -54,11 +57,11 @@ class ModelSettings:
     dropout: float = _setting(0.2, "Share of values dropped in training, 0 to below 1 (R: p0).")
 
     def __post_init__(self) -> None:
-        _check_types(self)
+        check_types(self, {r: own for own, r in R_MODELS.items()})
         for name in ("block_size", "n_embd", "n_layer", "n_head"):
-            _require(1 <= getattr(self, name) < _MOST, name, getattr(self, name), _FROM_1)
-        _require(2 <= self.vocab_size < _MOST, "vocab_size", self.vocab_size, say("at least 2: PAD and one character"))
-        _require(0 <= self.dropout < 1, "dropout", self.dropout, say("from 0 to below 1"))
+            require(1 <= getattr(self, name) < _MOST, name, getattr(self, name), _FROM_1)
+        require(2 <= self.vocab_size < _MOST, "vocab_size", self.vocab_size, say("at least 2: PAD and one character"))
+        require(0 <= self.dropout < 1, "dropout", self.dropout, say("from 0 to below 1"))
         if self.n_embd % self.n_head:
             raise PygptError(
                 "n_embd = {n_embd} is not divisible by n_head = {n_head}: "
@@ -90,45 +93,87 @@ class TrainingSettings:
     vocabulary: str = _setting("icu", "Order of the characters: icu (R's default), c, or a vocabulary.json.")
     share: float = _setting(0.3, "Share of the text that is used, from its start; of a text of your own, 1.")
     train_share: float = _setting(0.9, "Share of that which is trained on; the rest validates.")
+    split_at: SplitAt = _setting(
+        "floor", "How the number of characters to train on is made whole: floor, or R's round."
+    )
+    order: Order = _setting("shuffle", "shuffle: each window once an epoch. sample: windows drawn by R's sample().")
+    sample_seed: int = _setting(1, "Order sample: what R's set.seed() was called with.")
+    epoch_windows: int | None = _setting(
+        None, "Order sample: windows drawn in an epoch. [default: as many as there are]"
+    )
+    valid_windows: int | None = _setting(None, "Validate on the first so many windows. [default: all]")
     batch_size: int = _setting(64, "Windows per step.")
-    lr: float = _setting(0.001, "Learning rate of AdamW.")
+    accumulate: int = _setting(1, "Engine fast: parts of a batch, computed one after the other where memory is short.")
+    optimizer: OptimizerName = _setting("adamw", "adamw, or adam (without weight decay), as R torch has them.")
+    lr: float = _setting(0.001, "Learning rate of the optimizer.")
     max_norm: float = _setting(1.0, "Gradients are scaled down to this norm.")
     epochs: int = _setting(3, "Passes over the training windows.")
     max_steps: int | None = _setting(None, "Stop after this many steps in all. [default: no limit]")
     seed: int = _setting(42, "Seed of torch's generator: weights, shuffling, dropout.")
     engine: Engine = _setting("r", "r: R's arithmetic bit for bit. fast: PyTorch's, close in loss.")
     padding_row: PaddingRow = _setting("r", "Embedding row without gradient: R's (row 1) or corrected (row 0, PAD).")
-    bf16: bool = _setting(False, "Engine fast: bfloat16 autocast.")
-    compile: bool = _setting(False, "Engine fast: torch.compile (needs a C++ compiler).")
-    threads: int | None = _setting(None, "Threads to compute on; they change no bit of engine r. [default: all cores]")
+    bf16: bool | None = _setting(None, "Engine fast: bfloat16 autocast. [default: where a few timed steps are quicker]")
+    compile: bool | None = _setting(
+        None, "Engine fast: torch.compile (needs a C++ compiler). [default: where a long training is quicker so]"
+    )
+    threads: int | None = _setting(
+        None,
+        "Threads to compute on; they change no bit of engine r. [default: all cores; engine fast: what is quicker]",
+    )
     r_threads: int = _setting(1, "Engine r: how many threads R's torch had, whose bits are given.")
     device: str = _setting("cpu", "Where to train: cpu, cuda, cuda:1, mps.")
     checkpoint_every: int = _setting(500, "Steps between two checkpoints.")
 
     def __post_init__(self) -> None:
-        _check_types(self)
+        check_types(self, {r: own for own, r in R_MODELS.items()})
         for name in ("batch_size", "epochs", "checkpoint_every"):
-            _require(1 <= getattr(self, name) < _MOST, name, getattr(self, name), _FROM_1)
-        _require(self.max_steps is None or 1 <= self.max_steps < _MOST, "max_steps", self.max_steps, _FROM_1)
+            require(1 <= getattr(self, name) < _MOST, name, getattr(self, name), _FROM_1)
+        for name in ("max_steps", "epoch_windows", "valid_windows"):
+            value = getattr(self, name)
+            require(value is None or 1 <= value < _MOST, name, value, _FROM_1)
         for name in ("threads", "r_threads"):
             value = getattr(self, name)
-            _require(value is None or 1 <= value <= MOST_THREADS, name, value, _TO_MOST_THREADS)
+            require(value is None or 1 <= value <= MOST_THREADS, name, value, _TO_MOST_THREADS)
         for name in ("lr", "max_norm"):
             value = getattr(self, name)
-            _require(value > 0 and math.isfinite(value), name, value, say("above 0 and finite"))
+            require(value > 0 and math.isfinite(value), name, value, say("above 0 and finite"))
         for name in ("share", "train_share"):
-            _require(0 < getattr(self, name) <= 1, name, getattr(self, name), say("above 0 and at most 1"))
-        _require(0 <= self.seed < 2**63, "seed", self.seed, say("a whole number from 0 to 2^63 - 1"))
+            require(0 < getattr(self, name) <= 1, name, getattr(self, name), say("above 0 and at most 1"))
+        require(0 <= self.seed < 2**63, "seed", self.seed, say("a whole number from 0 to 2^63 - 1"))
+        seeds = say("a whole number from -(2^31 - 1) to 2^31 - 1")
+        require(-_MOST < self.sample_seed < _MOST, "sample_seed", self.sample_seed, seeds)
+        if self.order == "shuffle" and (self.epoch_windows is not None or self.sample_seed != 1):
+            raise PygptError("sample_seed and epoch_windows belong to order = sample: add it, or leave them out.")
         if self.engine == "r" and (self.bf16 or self.compile):
             raise PygptError(
                 "bf16 and compile belong to engine fast: engine r keeps R's arithmetic. Add engine = fast."
             )
+        _check_accumulate(self)
+        if self.engine == "r":
+            object.__setattr__(self, "bf16", False)
+            object.__setattr__(self, "compile", False)
         if self.engine == "fast" and self.r_threads != 1:
             raise PygptError(
                 "r_threads = {value} belongs to engine r: engine fast has not R's bits on any number of threads. "
                 "Leave it out, or take engine = r.",
                 value=self.r_threads,
             )
+
+
+def _check_accumulate(settings: TrainingSettings) -> None:
+    n, batch_size = settings.accumulate, settings.batch_size
+    require(1 <= n < _MOST, "accumulate", n, _FROM_1)
+    if n > batch_size:
+        raise PygptError(
+            "accumulate = {n} is not allowed: a batch of batch_size = {batch_size} has not so many parts",
+            n=n, batch_size=batch_size,
+        )  # fmt: skip
+    if n > 1 and settings.engine == "r":
+        raise PygptError(
+            "accumulate = {n} belongs to engine fast: R adds up each gradient over the whole batch, and parts added "
+            "one after the other have other bits. Leave it out, or take engine = fast.",
+            n=n,
+        )
 
 
 def from_dict(cls: type[Settings], values: dict[str, Any]) -> Settings:
@@ -195,65 +240,6 @@ def to_toml(settings: "ModelSettings | TrainingSettings") -> str:
     values = dataclasses.asdict(settings)
     # A JSON string, number or boolean is a TOML one, too.
     return "".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in values.items() if v is not None)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What a setting may be: a plain type, one of `choices` (texts), and None where `optional`."""
-
-    type: type
-    choices: tuple[str, ...]
-    optional: bool
-
-
-def kinds(cls: type[Any]) -> dict[str, Kind]:
-    """The kind of each field of a settings class, from its annotations."""
-    return {name: _kind(hint) for name, hint in get_type_hints(cls).items()}
-
-
-def _kind(hint: Any) -> Kind:
-    if get_origin(hint) is Literal:
-        return Kind(str, get_args(hint), False)
-    if get_origin(hint) is types.UnionType:
-        (inner,) = (part for part in get_args(hint) if part is not type(None))
-        return Kind(inner, (), True)
-    return Kind(hint, (), False)
-
-
-def _check_types(settings: "ModelSettings | TrainingSettings") -> None:
-    for name, kind in kinds(type(settings)).items():
-        value = getattr(settings, name)
-        if value is None and kind.optional:
-            continue
-        if kind.type is float and isinstance(value, int) and not isinstance(value, bool):
-            # No setting is that large, and Python has no float for it.
-            object.__setattr__(settings, name, float(value) if abs(value) < 1 << 1000 else math.inf)
-            continue
-        if not isinstance(value, kind.type) or (kind.type is int and isinstance(value, bool)):
-            raise PygptError(_KIND_FAULTS[kind.type], name=name, value=repr(value))
-        if kind.choices and value not in kind.choices:
-            raise PygptError(
-                "{name} = {value} is not one of {choices}.{meant}",
-                name=name, value=repr(value), choices=", ".join(kind.choices),
-                meant=did_you_mean(str(value), kind.choices, {r: own for own, r in R_MODELS.items()}),
-            )  # fmt: skip
-
-
-_KIND_FAULTS: dict[type, str] = {
-    int: "{name} = {value} is not a whole number",
-    float: "{name} = {value} is not a number",
-    str: "{name} = {value} is not a text",
-    bool: "{name} = {value} is not true or false",
-}
-
-
-def _require(holds: bool, name: str, value: object, allowed: Message) -> None:
-    if not holds:
-        # Python refuses to write whole numbers of thousands of digits.
-        written = "…" if isinstance(value, int) and value.bit_length() > 1000 else str(value)
-        raise PygptError(
-            "{name} = {value} is not allowed: it must be {allowed}", name=name, value=written, allowed=allowed
-        )
 
 
 def _next_multiple(number: int, of: int) -> int:

@@ -2,6 +2,8 @@
 
 import unicodedata
 from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Literal
 
 _BOM = "\ufeff"
 # U+200C and U+200D join letters and emoji.
@@ -9,25 +11,43 @@ _MEANT = {"\n", "\t", "\r", "\u200c", "\u200d"}
 _LISTED = 5
 _ENOUGH = 1 << 20
 
+Form = Literal["NFC", "NFD"]
+
 
 def remarks(text: str) -> list[str]:
     """Sentences about a corpus, each about something that is in it; nothing is changed."""
-    said = []
-    if text.startswith(_BOM):
-        said.append("it begins with a byte-order mark (U+FEFF): one more character, as in R")
-    if "\r" in text:
-        said.append(r"its line ends hold \r: one more character, as in R")
-    odd = [c for c in set(text.removeprefix(_BOM)) if c not in _MEANT and _is_odd(c)]
+    return said(text, set(text), lambda: Counter(text), lambda form: unicodedata.is_normalized(form, text))
+
+
+def said(
+    beginning: str, characters: set[str], times: Callable[[], Mapping[str, int]], is_normalized: Callable[[Form], bool]
+) -> list[str]:
+    """The same of a text of which this is known.
+
+    Args:
+        beginning: its first 1,048,576 characters or more; all of it, where it is shorter.
+        characters: those that it has.
+        times: how often it has each.
+        is_normalized: whether it is in the Unicode form NFC, NFD.
+    """
+    sentences = []
+    if beginning.startswith(_BOM):
+        sentences.append("it begins with a byte-order mark (U+FEFF): one more character, as in R")
+    if "\r" in characters:
+        sentences.append(r"its line ends hold \r: one more character, as in R")
+    odd = [c for c in characters if c not in _MEANT and _is_odd(c)]
+    if _BOM in odd and beginning.startswith(_BOM) and times()[_BOM] == 1:
+        odd.remove(_BOM)
     if odd:
-        said.append(_odd(odd, Counter(text)))
-    if not unicodedata.is_normalized("NFC", text):
-        said.append(
+        sentences.append(_odd(odd, times()))
+    if not is_normalized("NFC"):
+        sentences.append(
             "letters and their accents are characters of their own (NFD)"
-            + ("" if unicodedata.is_normalized("NFD", text) else " in some places, one character (NFC) in others")
+            + ("" if is_normalized("NFD") else " in some places, one character (NFC) in others")
         )
-    if _converted_twice(text):
-        said.append("it seems to have been converted to UTF-8 twice (Ã© for é)")
-    return said
+    if _converted_twice(beginning):
+        sentences.append("it seems to have been converted to UTF-8 twice (Ã© for é)")
+    return sentences
 
 
 def _is_odd(c: str) -> bool:
@@ -35,7 +55,7 @@ def _is_odd(c: str) -> bool:
     return unicodedata.category(c) in ("Cc", "Cf", "Co", "Cn") or c == "\ufffd"
 
 
-def _odd(odd: list[str], times: Counter[str]) -> str:
+def _odd(odd: list[str], times: Mapping[str, int]) -> str:
     odd.sort(key=lambda c: -times[c])
     listed = ", ".join(f"U+{ord(c):04X} ({times[c]:,} times)" for c in odd[:_LISTED])
     more = f" and {len(odd) - _LISTED} others" if len(odd) > _LISTED else ""

@@ -2,18 +2,24 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from pygpt import r_semantics
-from pygpt.corpus import batches
+from pygpt.ahead import Ahead
+from pygpt.corpus import batches, sampled
 from pygpt.exactness import Exactness, Rehearsal
 from pygpt.models import CharacterModel, build_model, cross_entropy
+from pygpt.processes import ALONE, Processes
+from pygpt.r_optimizers import r_optimizer
 from pygpt.settings import ModelSettings, TrainingSettings
+from pygpt.shares import LossOf, Shares, whole
+from pygpt.shuffling import Shuffling
 
 
 @dataclass(frozen=True)
@@ -46,8 +52,8 @@ class Epoch:
 _FEW_STEPS, _MANY = 20, 1 << 28
 
 Event = Exactness | Step | Validated | Epoch
-LossOf = Callable[[Tensor, Tensor], Tensor]
-"""The loss of a batch (x, y), a scalar with its graph."""
+Backward = Callable[[LossOf, Tensor, Tensor], Tensor]
+"""Puts the gradients of a batch's loss into the parameters, and gives the loss, detached."""
 
 
 @dataclass
@@ -76,7 +82,9 @@ def start(model: ModelSettings, training: TrainingSettings) -> TrainingState:
     return TrainingState(built, _optimizer(built, training))
 
 
-def fit(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSettings) -> Iterator[Event]:
+def fit(
+    state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSettings, processes: Processes = ALONE
+) -> Generator[Event, None, None]:
     """Train until `epochs` or `max_steps` are reached, from wherever `state` is.
 
     `state` is changed in place. Whoever stops after any event, saves `state` with the generator's state, and
@@ -85,33 +93,40 @@ def fit(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSe
     Args:
         train: windows (n, block_size + 1) to train on, as `corpus.windows` gives them.
         valid: windows to validate on.
+        processes: those that share every batch; all of them call this with the same state.
 
-    Engine r computes on torch's present number of threads, with the bits of R on `settings.r_threads`.
+    Engine r computes on torch's present number of threads, with the bits of R on `settings.r_threads`; but several
+    processes add numbers in another order, so their losses are R's within rounding.
 
     Yields:
         Exactness first, where a rehearsal found it; Step after each step; Validated and, at the end, Epoch in each
         validation.
     """
-    exactness = _rehearsed(state, train, valid, settings)
+    parameters = r_semantics.parameters(state.model)
+    shares = Shares(processes, settings.accumulate, parameters, own_masks=not settings.compile)
+    threads = torch.get_num_threads()
+    exactness = Exactness(threads, threads) if shares.several else _rehearsed(state, train, valid, settings)
     exactness.prepare(state.model)
-    if exactness.threads != exactness.r_threads or exactness.quick or exactness.ahead:
+    of_r = settings.engine == "r"
+    if of_r and (exactness.threads != exactness.r_threads or exactness.quick or exactness.ahead):
         yield exactness
     loss_of = _loss_of(state.model, settings)
-    parameters = r_semantics.parameters(state.model)
-    clip = r_semantics.clip_grad_norm if settings.engine == "r" else _clip_fast
+    clip = r_semantics.clip_grad_norm if of_r else _clip_fast
     while state.epoch < settings.epochs:
-        order = _order(state, len(train))
+        order = _order(state, len(train), settings)
         state.model.train()
         for x, y in batches(train, settings.batch_size, settings.device, order, state.step_in_epoch):
             if settings.max_steps is not None and state.step >= settings.max_steps:
                 return
             with exactness.computing():
-                loss = training_step(loss_of, state.optimizer, parameters, x, y, settings.max_norm, clip)
+                loss = training_step(
+                    loss_of, state.optimizer, parameters, x, y, settings.max_norm, clip, shares.backward
+                )
             state.step += 1
             state.step_in_epoch += 1
             state.mean_loss = r_semantics.running_mean(state.mean_loss, loss, state.step_in_epoch)
             yield Step(state.step, state.epoch + 1, loss.item())
-        yield from _validate(state, loss_of, valid, settings, exactness)
+        yield from _validate(state, partial(shares.loss, loss_of), valid, settings, exactness)
 
 
 def training_step(
@@ -122,6 +137,7 @@ def training_step(
     y: Tensor,
     max_norm: float,
     clip: Callable[[list[torch.nn.Parameter], float], object] = r_semantics.clip_grad_norm,
+    backward: Backward = whole,
 ) -> Tensor:
     """One step as luz takes it: gradients to zero, loss, backward, clip, update.
 
@@ -135,23 +151,24 @@ def training_step(
         The loss before the step, detached.
     """
     optimizer.zero_grad(set_to_none=True)
-    loss = loss_of(x, y)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss = backward(loss_of, x, y)
     clip(parameters, max_norm)
     optimizer.step()
-    return loss.detach()
+    return loss
 
 
 def _rehearsed(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSettings) -> Exactness:
-    """How this training keeps R's bits: found by a rehearsal, which leaves all as it was.
+    """How this training keeps R's bits, or engine fast its own: found by a rehearsal, which leaves all as it was.
 
-    There is none where threads are R's and the model is so small that nothing can be gained.
+    There is none where threads are R's and the model is so small that nothing can be gained, nor for bf16.
     """
-    threads, r_threads = torch.get_num_threads(), settings.r_threads
-    as_it_is = Exactness(threads, threads)
+    threads, fast = torch.get_num_threads(), settings.engine == "fast"
+    r_threads = threads if fast else settings.r_threads
     steps_left = 0 if state.epoch >= settings.epochs else (settings.max_steps or math.inf) - state.step
     on_cpu = torch.device(settings.device).type == "cpu"
-    if settings.engine != "r" or not on_cpu or steps_left <= 0:
+    draws_ahead = fast and on_cpu and threads > 1 and state.model.settings.dropout > 0 and not settings.compile
+    as_it_is = Exactness(threads, threads, ahead=Ahead() if draws_ahead else None, fused=fast)
+    if settings.bf16 or settings.compile or not on_cpu or steps_left <= 0:
         return as_it_is
     if threads == r_threads and (steps_left < _FEW_STEPS or _multiplications(state.model, settings) < _MANY):
         return as_it_is
@@ -162,16 +179,18 @@ def _rehearsed(state: TrainingState, train: Tensor, valid: Tensor, settings: Tra
         Rehearsal(threads, r_threads),
         _loss_of(model, settings),
     )
-    whole_epoch = steps_left >= -(-len(train) // settings.batch_size) - state.step_in_epoch
+    in_epoch = epoch_windows(len(train), settings)
+    whole_epoch = steps_left >= -(-in_epoch // settings.batch_size) - state.step_in_epoch
     with torch.random.fork_rng(devices=()):
-        for x, y in _one_of_each_size(train, settings)[: None if whole_epoch else 1]:
+        for x, y in _one_of_each_size(train, in_epoch, settings)[: None if whole_epoch else 1]:
             with rehearsal.begin():
                 training_step(loss_of, optimizer, parameters, x, y, settings.max_norm)
         model.eval()
-        for x, y in _one_of_each_size(valid, settings) if whole_epoch else ():
+        for x, y in _one_of_each_size(valid, len(valid), settings) if whole_epoch else ():
             with torch.no_grad(), rehearsal.begin():
                 loss_of(x, y)
-    return rehearsal.result()
+    result = rehearsal.result()
+    return replace(result, ahead=as_it_is.ahead, fused=True) if fast else result
 
 
 def _multiplications(model: CharacterModel, settings: TrainingSettings) -> int:
@@ -179,11 +198,12 @@ def _multiplications(model: CharacterModel, settings: TrainingSettings) -> int:
     return settings.batch_size * model.settings.block_size * sum(p.numel() for p in model.parameters())
 
 
-def _one_of_each_size(windows: Tensor, settings: TrainingSettings) -> list[tuple[Tensor, Tensor]]:
-    """A batch as large as an epoch's are, and one as large as its last where that is shorter."""
-    whole, n = settings.batch_size, len(windows)
+def _one_of_each_size(windows: Tensor, n: int, settings: TrainingSettings) -> list[tuple[Tensor, Tensor]]:
+    """A batch as large as those of an epoch of n windows are, and one as large as its last where that is shorter."""
+    whole = settings.batch_size
     sizes = sorted({min(whole, n), n % whole} - {0}, reverse=True)
-    return [batch for size in sizes for batch in batches(windows[:size], size, settings.device)]
+    places = [torch.arange(size) % len(windows) for size in sizes]
+    return [batch for at in places for batch in batches(windows, len(at), settings.device, at)]
 
 
 def _clip_fast(parameters: list[torch.nn.Parameter], max_norm: float) -> None:
@@ -230,7 +250,15 @@ def _running_validation(
         yield mean
 
 
-def _order(state: TrainingState, windows: int) -> Tensor:
+def epoch_windows(windows: int, settings: TrainingSettings) -> int:
+    """How many windows an epoch has, where there are so many."""
+    return windows if settings.epoch_windows is None else settings.epoch_windows
+
+
+def _order(state: TrainingState, windows: int, settings: TrainingSettings) -> Tensor | Shuffling:
+    if settings.order == "sample":
+        # R's own generator, which the seed alone decides; torch's is not touched.
+        return sampled(windows, epoch_windows(windows, settings), settings.sample_seed, state.epoch)
     if state.shuffle_rng is None:
         state.shuffle_rng = torch.get_rng_state()
         return r_semantics.shuffle(windows)
@@ -244,9 +272,13 @@ def _order(state: TrainingState, windows: int) -> Tensor:
 
 def _optimizer(model: CharacterModel, settings: TrainingSettings) -> torch.optim.Optimizer:
     parameters = r_semantics.parameters(model)
-    if settings.engine == "r":
+    if settings.engine == "fast":
+        if settings.optimizer == "adam":
+            return torch.optim.Adam(parameters, lr=settings.lr, fused=True)
+        return torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=0.01, fused=True)
+    if settings.optimizer == "adamw":
         return r_semantics.AdamW(parameters, lr=settings.lr)
-    return torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=0.01, fused=True)
+    return r_optimizer(settings.optimizer, parameters, lr=settings.lr)
 
 
 def _loss_of(model: CharacterModel, settings: TrainingSettings) -> LossOf:

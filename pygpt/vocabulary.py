@@ -46,7 +46,9 @@ class Vocabulary:
             )  # fmt: skip
         self.characters = tuple(characters)
         self.order = order
-        self._code_points = np.array([ord(c) for c in characters], dtype=np.uint32)
+        points = [ord(c) for c in characters]
+        self._rows_by_code_point = np.zeros(max(points) + 2, dtype=self.row_type)
+        self._rows_by_code_point[points] = np.arange(1, len(points) + 1)
 
     @classmethod
     def from_text(cls, text: str, order: str = "icu") -> "Vocabulary":
@@ -72,17 +74,15 @@ class Vocabulary:
         Raises:
             PygptError: a character that the vocabulary does not hold, named with its place in `what`.
         """
-        rows = np.empty(len(text), dtype=self.row_type)
-        by_code_point = np.argsort(self._code_points)
-        sorted_points = self._code_points[by_code_point]
+        rows, by_point = np.empty(len(text), dtype=self.row_type), self._rows_by_code_point
         for start in range(0, len(text), _ENCODE_AT_ONCE):
             part = text[start : start + _ENCODE_AT_ONCE]
-            points = _code_points(part)
-            places = np.minimum(np.searchsorted(sorted_points, points), len(sorted_points) - 1)
-            unknown = np.flatnonzero(sorted_points[places] != points)
+            # The table's last place stands for every code point beyond it: nothing is there.
+            here = by_point[np.minimum(code_points(part), len(by_point) - 1)]
+            unknown = np.flatnonzero(here == 0)
             if unknown.size:
                 raise self._unknown(text, start + int(unknown[0]), what)
-            rows[start : start + len(part)] = by_code_point[places] + 1
+            rows[start : start + len(part)] = here
         return rows
 
     def decode(self, rows: Iterable[int]) -> str:
@@ -192,5 +192,6 @@ def _icu_ranks() -> dict[int, int]:
     return {int(point, 16): rank for rank, line in enumerate(ranked) for point in line.split()}
 
 
-def _code_points(text: str) -> NDArray[np.uint32]:
+def code_points(text: str) -> NDArray[np.uint32]:
+    """The code point of each character."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")

@@ -1,5 +1,7 @@
 """Masks drawn ahead are the generator's, which is where it would be after every step, whatever the steps draw."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from pygpt import corpus, training
-from pygpt.ahead import Ahead
+from pygpt.ahead import Ahead, drawn
 from pygpt.determinism import reproducible
 from pygpt.exactness import Exactness
 from pygpt.output.messages import say
@@ -20,24 +22,19 @@ STEPS = st.lists(st.tuples(st.lists(DRAW, max_size=4), st.integers(1, 3), st.boo
 
 @given(STEPS, st.integers(0, 2**31))
 def test_every_mask_and_the_generator_are_as_without(steps: list, seed: int) -> None:  # type: ignore[type-arg]
-    def drawn(ahead: Ahead | None) -> list[Tensor]:
+    def all_drawn(ahead: Ahead | None) -> list[Tensor]:
         torch.manual_seed(seed)
         seen = []
         for draws, times, shuffles in steps:
             if shuffles:
                 seen.append(torch.randperm(7))
             for _ in range(times):
-                if ahead:
-                    ahead.begin()
-                for shape, share in draws:
-                    mask = torch.empty(shape)
-                    seen.append(ahead.draw(mask, share) if ahead else mask.bernoulli_(share))
-                if ahead:
-                    ahead.end()
+                with ahead or nullcontext():
+                    seen += [drawn(torch.empty(shape), share) for shape, share in draws]
                 seen.append(torch.get_rng_state())
         return seen
 
-    assert all(torch.equal(a, b) for a, b in zip(drawn(Ahead()), drawn(None), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(all_drawn(Ahead()), all_drawn(None), strict=True))
 
 
 def test_masks_that_are_ready_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,9 +47,8 @@ def test_masks_that_are_ready_are_taken(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(Tensor, "bernoulli_", bernoulli)
     for _ in range(3):
-        ahead.begin()
-        ahead.draw(torch.empty(5), 0.5)
-        ahead.end()
+        with ahead:
+            drawn(torch.empty(5), 0.5)
     assert own.count(True) == 1  # the first step's
 
 

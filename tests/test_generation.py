@@ -5,9 +5,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
-from pygpt import cached_forward
+from pygpt import cached_forward, generation
 from pygpt.cached_forward import CachedForward
+from pygpt.determinism import on_threads
 from pygpt.errors import PygptError
 from pygpt.generation import LOGIT_TOLERANCE, generate
 from pygpt.models import CharacterModel, build_model
@@ -55,20 +57,29 @@ def test_samples_are_those_of_their_seeds(model: CharacterModel, prompt: list[in
     assert [list(t) for t in together] == [as_r_does(model, prompt, 15, 0.8, seed + i) for i in range(samples)]
 
 
+@pytest.mark.parametrize("samples", [1, 3, 4])
+def test_samples_are_those_of_their_seeds_on_any_number_of_threads(samples: int) -> None:
+    model = drawn_model(ModelSettings("gpt", 8, 8, 2, 2, 12), seed=0, sharp=10.0)
+    with on_threads(3), patch.object(generation, "_SAMPLES_FOR_A_THREAD", 1):
+        together = zip(*generate(model, [1, 2], 20, 0.8, range(samples)), strict=True)
+        assert [list(t) for t in together] == [as_r_does(model, [1, 2], 20, 0.8, i) for i in range(samples)]
+        assert torch.get_num_threads() == 3
+
+
 @pytest.mark.parametrize("rows_for_onednn", [1, 10**9])
-@given(model=models, prompt=prompts)
+@given(model=models, prompt=prompts, batch=st.sampled_from([1, 2, 90]), grown=st.integers(1, 14))
 def test_cached_logits_are_well_within_the_tolerance(
-    rows_for_onednn: int, model: CharacterModel, prompt: list[int]
+    rows_for_onednn: int, model: CharacterModel, prompt: list[int], batch: int, grown: int
 ) -> None:
     with patch.object(cached_forward, "_ROWS_FOR_ONEDNN", rows_for_onednn):
-        check_cached_logits(model, prompt)
+        check_cached_logits(model, torch.tensor([(prompt * 2)[i:] + (prompt * 2)[:i] for i in range(batch)]), grown)
 
 
-def check_cached_logits(model: CharacterModel, prompt: list[int]) -> None:
-    block_size, ids = model.settings.block_size, torch.tensor([prompt, prompt[::-1]])
-    forward = CachedForward(model, 2)
+def check_cached_logits(model: CharacterModel, ids: Tensor, grown: int) -> None:
+    block_size = model.settings.block_size
+    forward = CachedForward(model, len(ids))
     with torch.no_grad():
-        for end in range(1, len(prompt) + 1):
+        for end in range(min(grown, ids.shape[1]), ids.shape[1] + 1):
             whole = model(ids[:, :end][:, -block_size:])[:, -1]
             bound = LOGIT_TOLERANCE * whole.abs().max().clamp(min=1) / 20
             assert (forward(ids[:, :end]) - whole).abs().max() <= bound
@@ -132,3 +143,42 @@ def test_a_diverged_model_is_named() -> None:
     model = drawn_model(ModelSettings("gpt", 8, 8, 1, 1, 12), 0, float("nan"))
     with pytest.raises(PygptError, match="not finite"):
         next(generate(model, [1], 3))
+
+
+def as_gpt4r_does(
+    model: CharacterModel, prompt: Sequence[int], k: int | None, temperature: float, seed: int
+) -> list[int]:
+    """`Generate` of GPT4R, line by line, after torch_manual_seed(seed)."""
+    torch.manual_seed(seed)
+    idx = torch.tensor([list(prompt)])
+    with torch.no_grad():
+        for _ in range(20):
+            logits = model(idx[:, -model.settings.block_size :])[:, -1, :] / temperature
+            if k is None:
+                following = logits.max(1).indices.unsqueeze(1)
+            else:
+                values, indices = logits.topk(k)
+                selected = torch.multinomial(torch.nn.functional.softmax(values, -1), num_samples=1)
+                following = indices[:, selected.item()].unsqueeze(1)
+            idx = torch.cat([idx, following], 1)
+    return idx[0, len(prompt) :].tolist()
+
+
+@given(
+    models, prompts, st.one_of(st.none(), st.integers(1, 12)), st.sampled_from([0.1, 0.7, 2.0]), st.integers(0, 2**31)
+)
+def test_gpt4r_s_rule(model: CharacterModel, prompt: list[int], k: int | None, temperature: float, seed: int) -> None:
+    drawn = [step[0] for step in generate(model, prompt, 20, temperature, [seed], k, rule="gpt4r")]
+    assert drawn == as_gpt4r_does(model, prompt, k, temperature, seed)
+
+
+def test_gpt4r_s_rule_is_another_than_the_course_s() -> None:
+    model = drawn_model(ModelSettings("gpt", 8, 8, 1, 1, 12), seed=0, sharp=1.0)
+    texts = [[s[0] for s in generate(model, [1], 40, 0.8, [1], 3, rule=rule)] for rule in ("course", "gpt4r")]
+    assert texts[0] != texts[1]
+
+
+def test_gpt4r_s_rule_with_more_than_there_are() -> None:
+    model = drawn_model(ModelSettings("gpt", 8, 8, 1, 1, 12), seed=0, sharp=1.0)
+    texts = [[s[0] for s in generate(model, [1], 20, 0.8, [1], k, rule="gpt4r")] for k in (12, 99)]
+    assert texts[0] == texts[1]

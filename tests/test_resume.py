@@ -26,10 +26,12 @@ TEXT = "".join("abcdefgh \n"[i * i * 7919 % 10007 % 10] for i in range(140))
 COMMAND = ["--corpus", "sample", "--share", "0.03", "--block-size", "8", "--n-embd", "8", "--epochs", "2"]
 
 
-def begin(folder: Path, model: str, engine: str) -> tuple[checkpoints.RunFolder, training.TrainingState]:
+def begin(
+    folder: Path, model: str, engine: str, **other: str | int
+) -> tuple[checkpoints.RunFolder, training.TrainingState]:
     vocabulary = Vocabulary.from_text(TEXT)
     shape = ModelSettings(model=model, block_size=8, n_embd=8, n_layer=1, vocab_size=len(vocabulary))
-    settings = TrainingSettings(engine=engine, batch_size=16, epochs=2, share=1.0, lr=0.01)
+    settings = TrainingSettings(engine=engine, batch_size=16, epochs=2, share=1.0, lr=0.01, **other)
     run = checkpoints.RunFolder(folder, shape, settings, {}, vocabulary)
     return run, training.start(shape, settings)
 
@@ -49,18 +51,19 @@ def train(run: checkpoints.RunFolder, state: training.TrainingState, events: int
 @given(
     model=st.sampled_from(["gpt", "gpt_noattn"]),
     engine=st.sampled_from(["r", "fast"]),
+    other=st.sampled_from([{}, {"optimizer": "adam"}, {"optimizer": "adam", "order": "sample", "epoch_windows": 100}]),
     stops=st.lists(st.integers(0, 17), max_size=4),
 )
 def test_stopping_after_any_event_changes_nothing(
-    model: str, engine: str, stops: list[int], tmp_path_factory: pytest.TempPathFactory
+    model: str, engine: str, other: dict[str, str], stops: list[int], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     whole, broken = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("broken")
-    train(*begin(whole, model, engine), None)
+    train(*begin(whole, model, engine, **other), None)
     for events in [*stops, None]:
-        run, state = begin(broken, model, engine)
+        run, state = begin(broken, model, engine, **other)
         torch.manual_seed(999)  # what the process drew before must not matter
         if not checkpoints.restore_checkpoint(run, state):
-            run, state = begin(broken, model, engine)
+            run, state = begin(broken, model, engine, **other)
         train(run, state, events)
     for name in (checkpoints.WEIGHTS, checkpoints.RESUME, losses.HISTORY, losses.STEPS):
         assert (whole / name).read_bytes() == (broken / name).read_bytes(), name

@@ -8,22 +8,37 @@ import pygpt
 PACKAGE = Path(pygpt.__file__).parent
 CHECKOUT = PACKAGE.parent
 MOST_LINES = 300
+# sourced alone, in anybody's session: it cannot be cut into files
+ONE_FILE = {"r_reference/record_module.R": 370}
 
 # From the ground up. A room may take from those before it and from itself; the spine has an order of its own.
 FLOORS = (
-    ("version", "errors", "memory", "waiting", "determinism", "files"),
+    ("version", "errors", "memory", "waiting", "determinism", "files", "processes"),
     ("output",),
     ("isolation",),
-    ("settings", "vocabulary", "encoding", "corpus", "text_remarks"),
-    ("r_semantics", "products", "ahead", "exactness", "models", "trace", "training"),
+    (
+        "kinds",
+        "settings",
+        "r_random",
+        "vocabulary",
+        "encoding",
+        "shuffling",
+        "text_remarks",
+        "corpus",
+        "token_cache",
+        "large_corpus",
+    ),
+    ("r_semantics", "r_optimizers", "products", "ahead", "fused", "exactness", "models", "trace", "shares", "training"),
     ("cached_forward", "generation", "weights", "losses", "checkpoints"),
     ("r_files",),
-    ("figures", "runs"),
+    ("figures", "machine", "picking", "runs"),
     ("attention", "r"),
+    ("layouts",),
     ("parity", "progress"),
     ("api",),
     ("exercises",),
-    ("validation", "grading"),
+    ("validation", "grading", "module_grading"),
+    ("classroom",),
     ("commands",),
     ("__main__",),
 )
@@ -70,12 +85,16 @@ def room(name: str) -> str:
     return name.split(".")[1] if "." in name else "__init__"
 
 
+def _most(path: Path) -> int:
+    return ONE_FILE.get(path.relative_to(CHECKOUT).as_posix(), MOST_LINES)
+
+
 def test_no_file_is_long() -> None:
     files = [
         p for folder in ("pygpt", "tests", "parity_tests", "benchmarks") for p in (CHECKOUT / folder).rglob("*.py")
     ]
     files += [*(CHECKOUT / "r_reference").rglob("*.R"), CHECKOUT / "cli.py"]
-    long = {str(p.relative_to(CHECKOUT)): n for p in files if (n := p.read_text("utf-8").count("\n")) > MOST_LINES}
+    long = {str(p.relative_to(CHECKOUT)): n for p in files if (n := p.read_text("utf-8").count("\n")) > _most(p)}
     assert long == {}
 
 

@@ -49,7 +49,19 @@ def test_a_bad_model_setting_is_named(values: dict[str, object], words: str) -> 
 
 
 @pytest.mark.parametrize(
-    "name", ["lr", "max_norm", "share", "train_share", "batch_size", "epochs", "max_steps", "threads", "r_threads"]
+    "name",
+    [
+        "lr",
+        "max_norm",
+        "share",
+        "train_share",
+        "batch_size",
+        "epochs",
+        "max_steps",
+        "threads",
+        "r_threads",
+        "valid_windows",
+    ],
 )
 @pytest.mark.parametrize("value", [0, -1, math.nan, math.inf])
 def test_training_numbers_are_above_zero_and_finite(name: str, value: float) -> None:
@@ -109,3 +121,15 @@ def test_a_misspelt_choice_is_told_and_a_strange_one_is_not() -> None:
     with pytest.raises(PygptError) as caught:
         from_dict(ModelSettings, {"model": "lstm"})
     assert "Did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize("given", [{"sample_seed": 2}, {"epoch_windows": 5}])
+def test_what_belongs_to_sampled_windows(given: dict[str, int]) -> None:
+    with pytest.raises(PygptError, match="belong to order = sample"):
+        TrainingSettings(**given)
+    assert TrainingSettings(order="sample", **given).order == "sample"
+
+
+def test_a_seed_that_r_cannot_take() -> None:
+    with pytest.raises(PygptError, match="sample_seed"):
+        TrainingSettings(order="sample", sample_seed=2**31)

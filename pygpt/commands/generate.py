@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pygpt.commands.choice import Choice
 from pygpt.commands.language import Command
 from pygpt.commands.options import trained, trained_options
 from pygpt.commands.prompt import course_prompt
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pygpt.api import Trained
+    from pygpt.generation import Rule
 
 
 @click.command(
@@ -36,13 +38,20 @@ if TYPE_CHECKING:
     help="Seed nothing: go on from the run's own generator, as R does that generates right after training.",
 )
 @click.option("--top-k", type=int, help="Draw from the K likeliest characters only. [default: all, as R]")
+@click.option(
+    "--rule",
+    type=Choice(["course", "gpt4r"]),
+    default="course",
+    show_default=True,
+    help="gpt4r: as R's GPT4R draws, from the --top-k likeliest alone; without --top-k the likeliest.",
+)
 @click.option("--greedy", is_flag=True, help="Take the likeliest character each time: temperature 0.")
 @click.option("--samples", type=click.IntRange(1), default=1, show_default=True, help="Texts to draw.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: settings, texts, R ids.")
 def generate(
     folder: Path | None, weights_file: Path | None, vocabulary: str | None, n_head: int | None, prompt: str | None,
     tokens: int, temperature: float, seed: int | None, continue_generator: bool, top_k: int | None,
-    greedy: bool, samples: int, as_json: bool,
+    rule: "Rule", greedy: bool, samples: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Draw text from a trained run, or from weights alone, with R's text for the same seed."""
     from pygpt.memory import keep_freed_memory
@@ -52,7 +61,7 @@ def generate(
     temperature = 0.0 if greedy else temperature
     seeds = _seeds(run, seed, continue_generator, samples)
     prompt = course_prompt(run.vocabulary, "--prompt") if prompt is None else prompt
-    drawn = run.draw(prompt, tokens, temperature, seeds, top_k)
+    drawn = run.draw(prompt, tokens, temperature, seeds, top_k, rule)
     if samples == 1 and not as_json:
         _stream(prompt, (run.vocabulary.decode(step) for step in drawn))
         return
@@ -72,6 +81,7 @@ def generate(
             "prompt": prompt,
             "tokens": tokens,
             "top_k": top_k,
+            "rule": rule,
             "temperature": temperature,
         }
         echo_json(settings | {"samples": results})

@@ -11,9 +11,9 @@ from pygpt.commands.options import r_threads_option, tell_note
 from pygpt.errors import PygptError
 
 if TYPE_CHECKING:
+    from pygpt.classroom.class_page import Class
     from pygpt.grading.grade import GradingJob
     from pygpt.grading.report import GradeReport
-    from pygpt.grading.reports.class_page import Class
     from pygpt.grading.rubric import Rubric
     from pygpt.grading.submission import Submission
 
@@ -51,6 +51,11 @@ def grade() -> None:
     type=_FILE,
     help="Ask about these trained weights, too, as R wrote them (torch_save, luz_save, …) or safetensors.",
 )
+@click.option(
+    "--recording",
+    type=_FILE,
+    help="Hold ports of any module against this recording (record_module.R): each defines build(**args).",
+)
 @click.option("--only", multiple=True, metavar="CHECK", help="Run and count only this check or stage; repeatable.")
 @click.option("--roster", "roster_file", type=_FILE, help="The class's list (CSV): submission, name, id, days_late.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of the drawn cases. [default: drawn, in the report]")
@@ -68,6 +73,7 @@ def run(
     rubric_file: Path | None,
     exercise_file: Path | None,
     weights_file: Path | None,
+    recording: Path | None,
     only: tuple[str, ...],
     roster_file: Path | None,
     seed: int | None,
@@ -87,20 +93,24 @@ def run(
     Exit code 0: all were graded; 1: one could not be (0 with --gradescope and --prairielearn, whose file says so); 2:
     nothing was graded.
     """
+    from pygpt.classroom import services
+    from pygpt.classroom.batch import sole_use
+    from pygpt.classroom.class_page import Class, remarks
+    from pygpt.classroom.finding import find
+    from pygpt.classroom.roster import read_roster, rows_of, whose
+    from pygpt.classroom.similarity import alike
     from pygpt.commands.terminal import width
     from pygpt.files import write_atomically
-    from pygpt.grading.batch import sole_use
     from pygpt.grading.grade import GradingJob, with_weights
     from pygpt.grading.points import narrowed
-    from pygpt.grading.reports import services
-    from pygpt.grading.reports.class_page import Class, remarks
     from pygpt.grading.reports.text import of_class, one
-    from pygpt.grading.roster import read_roster, rows_of, whose
-    from pygpt.grading.similarity import alike
-    from pygpt.grading.submission import find
+    from pygpt.module_grading.grading import rubric_for
     from pygpt.r_files.weights import read_weights
 
-    job = GradingJob(narrowed(_rubric(rubric_file, exercise_file), only), seed, lang, unsafe, r_threads or 1)
+    if recording and (only or weights_file or exercise_file):
+        raise PygptError("--only, --weights and --exercise are of the course's models: not with --recording")
+    by = rubric_for(recording, rubric_file) if recording else narrowed(_rubric(rubric_file, exercise_file), only)
+    job = GradingJob(by, seed, lang, unsafe, r_threads or 1, recording=recording)
     if weights_file:
         weights = read_weights(weights_file)
         tell_note(weights.note(heads=False))  # any number of heads asks as well
@@ -146,12 +156,12 @@ def check(submission: Path, rubric_file: Path | None, exercise_file: Path | None
 
     Exit code 0: all is right; 1: something is not; 2: nothing was checked.
     """
+    from pygpt.classroom.batch import grade_all
+    from pygpt.classroom.finding import find
     from pygpt.commands.terminal import width
-    from pygpt.grading.batch import grade_all
     from pygpt.grading.grade import GradingJob
     from pygpt.grading.points import public
     from pygpt.grading.reports.self_check import self_check
-    from pygpt.grading.submission import find
 
     job = GradingJob(public(_rubric(rubric_file, exercise_file)), None, lang, unsafe)
     _require_isolation(unsafe)
@@ -182,7 +192,7 @@ def doctor(lang: str) -> None:
 @lang_option
 def template(lang: str) -> None:
     """Print a starting file for students: every part with its contract, and no body."""
-    from pygpt.grading import template
+    from pygpt.classroom import template
 
     click.echo(template.template(lang), nl=False)
 
@@ -205,8 +215,8 @@ def rubric(rubric_file: Path | None, exercise_file: Path | None, lang: str) -> N
 @lang_option
 def gradescope_zip(file: Path, rubric_file: Path | None, exercise_file: Path | None, lang: str) -> None:
     """Write Gradescope's autograder: a zip that installs pygpt and grades one submission."""
+    from pygpt.classroom.gradescope import autograder_zip
     from pygpt.files import write_atomically
-    from pygpt.grading.gradescope import autograder_zip
     from pygpt.output.messages import tell
 
     _rubric(rubric_file, exercise_file)
@@ -227,8 +237,8 @@ def _rubric(rubric_file: Path | None, exercise_file: Path | None) -> "Rubric":
 
 
 def _write_class(of: "Class", out: Path) -> None:
+    from pygpt.classroom import class_page, services, table
     from pygpt.files import write_atomically
-    from pygpt.grading.reports import class_page, services, table
 
     write_atomically(out / "class.csv", table.to_csv(of.rows))
     write_atomically(out / "class.xml", services.junit([r for r in of.reports if r.state != "missing"]))
@@ -254,7 +264,7 @@ def _graded(
     from rich.console import Console
     from rich.progress import Progress
 
-    from pygpt.grading.batch import grade_all
+    from pygpt.classroom.batch import grade_all
     from pygpt.output.messages import tell
 
     with Progress(console=Console(stderr=True), disable=len(submissions) == 1, transient=True) as bar:

@@ -10,8 +10,9 @@ import click
 from pygpt.commands.choice import Choice
 from pygpt.commands.language import current
 from pygpt.errors import PygptError
+from pygpt.kinds import Kind, kinds
 from pygpt.output.messages import Message
-from pygpt.settings import MOST_THREADS, Kind, ModelSettings, TrainingSettings, kinds, read_toml
+from pygpt.settings import MOST_THREADS, ModelSettings, TrainingSettings, read_toml
 
 if TYPE_CHECKING:
     from pygpt.api import Trained

@@ -23,6 +23,7 @@ from pygpt.settings import ModelName, ModelSettings, TrainingSettings, from_dict
 
 if TYPE_CHECKING:
     from pygpt.parity.ladder import Task
+    from pygpt.parity.modules.optimizers import Engine
     from pygpt.parity.report import Report
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -43,13 +44,40 @@ def parity() -> None:
     """Hold pygpt against what R computes."""
 
 
-@parity.command(cls=Command, epilog="Example: parity check parity_tests/recordings/tiny_gpt.safetensors")
+@parity.command(
+    cls=Command,
+    epilog="Examples: parity check parity_tests/recordings/tiny_gpt.safetensors; "
+    "parity check net.safetensors --model port.py:build",
+)
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--model",
+    "spec",
+    metavar="FILE.py:FUNCTION",
+    help="Your Python port of a module that record_module.R recorded: the function returns a torch.nn.Module. "
+    "It is run in this process, as your own code.",
+)
+@click.option(
+    "--weight-map",
+    "map_file",
+    type=click.Path(path_type=Path),
+    help='JSON: R\'s parameters with the port\'s, where names and values do not tell, as {"fc.weight": "dense.T"}.',
+)
+@click.option(
+    "--engine",
+    type=Choice(["r", "plain"]),
+    default="r",
+    show_default=True,
+    help="With --model: whose optimizers train. r: R's, bit for bit, slips included. plain: PyTorch's.",
+)
 @threads_option
 @r_threads_option("as each recording says")
 @_report_options
 def check(
     files: tuple[Path, ...],
+    spec: str | None,
+    map_file: Path | None,
+    engine: "Engine",
     threads: int | None,
     r_threads: int | None,
     json_file: Path | None,
@@ -57,14 +85,29 @@ def check(
 ) -> None:
     """Repeat recordings of R and compare every quantity, in the order of computation.
 
+    With --model a port of yours is held against a module's recording: its weights, each submodule, loss, gradients
+    and training steps; where the two part first is named, with the cause, which is tried on the port.
+
     Exit code 0: all is within limits; 1: something is not; 2: a file could not be checked.
     """
     from pygpt.parity.check import check_recording
+    from pygpt.parity.modules.check import check_module
+    from pygpt.parity.modules.port import read_weight_map
+    from pygpt.parity.modules.recording import is_module_recording
+
+    if spec is None and (map_file or engine != "r"):
+        raise PygptError("--weight-map and --engine go with --model, which names your port")
+    weight_map = read_weight_map(map_file) if map_file else None
 
     reports, failed = [], {}
     for file in files:
         try:
-            reports.append(check_recording(file, threads, r_threads))
+            if spec is not None:
+                reports.append(check_module(file, spec, weight_map, engine, r_threads))
+            elif is_module_recording(file):
+                raise PygptError("{path} is a recording of a module: name your port, --model port.py:build", path=file)
+            else:
+                reports.append(check_recording(file, threads, r_threads))
         except PygptError as error:
             failed[str(file)] = error
     _show(reports, json_file, html_file, failed)
@@ -148,6 +191,26 @@ def record(out: Path, corpus: Path | None, r_threads: int | None) -> None:
 
     recorder.record(out, corpus, r_threads=r_threads or 1)
     click.echo(f"The recordings are in {out}")
+
+
+@parity.command(cls=Command, epilog="Example: parity quirks port.py:build")
+@click.argument("module", metavar="MODULE.py|FILE")
+@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JSON, too.")
+def quirks(module: str, json_file: Path | None) -> None:
+    """List what R torch does otherwise than PyTorch for the layers and functions that occur, each with its evidence.
+
+    MODULE.py is read and not run; with MODULE.py:build its function build() is called for the layers, too.
+    FILE is R code (model.R, read and not run) or a recording of R.
+    """
+    from pygpt.files import json_text, write_atomically
+    from pygpt.parity.quirks.places import matches
+    from pygpt.parity.quirks.report import as_json, as_text
+
+    looked_at, concerned = matches(module)
+    for line in as_text(looked_at, concerned):
+        click.echo(line)
+    if json_file:
+        write_atomically(json_file, json_text(as_json(looked_at, concerned)))
 
 
 @parity.command(cls=Command, epilog="Example: parity doctor --json")

@@ -33,5 +33,6 @@ def train(config: Path | None, out: Path | None, resume: bool, **options: Any) -
     try:
         api.train(out, resume=resume, **given)
     except progress.StoppedError as stopped:
-        click.echo(str(stopped))
+        if str(stopped):
+            click.echo(str(stopped))
         raise click.exceptions.Exit(INTERRUPTED) from None

@@ -23,7 +23,10 @@ GAP = "gap"
 Losses = dict[tuple[int, str], float]
 
 # How a training is computed, not what it computes: no part of an exercise.
-HOW = ("corpus", "max_steps", "engine", "padding_row", "bf16", "compile", "threads", "device", "checkpoint_every")
+HOW = (
+    "corpus", "max_steps", "engine", "padding_row", "bf16", "compile", "threads", "device", "accumulate",
+    "checkpoint_every",
+)  # fmt: skip
 # Student's two-sided 99% points by degrees of freedom (number of seeds - 1).
 _T99 = (63.6567, 9.9248, 5.8409, 4.6041, 4.0321, 3.7074, 3.4995, 3.3554, 3.2498, 3.1693,
         3.1058, 3.0545, 3.0123, 2.9768, 2.9467, 2.9208, 2.8982, 2.8784, 2.8609)  # fmt: skip

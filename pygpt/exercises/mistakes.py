@@ -91,7 +91,7 @@ def start(mistake: Mistake, state: TrainingState, train: Tensor) -> Tensor:
     before = torch.get_rng_state()
     order = r_semantics.shuffle(len(train))
     torch.set_rng_state(before)
-    return train[order.argsort()]
+    return train[order[: len(train)].argsort()]
 
 
 def _no_mask(state: TrainingState) -> None:

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Mapping
 
-from pygpt.grading.pieces import Shape
 from pygpt.isolation.session import AnswerError
+from pygpt.layouts.pieces import Shape
 from pygpt.output.messages import say
 
 # Of a model's parameters, beside a few times R's: numbers, names, and characters of a name.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from pygpt.determinism import ALL_CORES
 from pygpt.errors import PygptError
 from pygpt.grading.check import STAGES, Check, Item
 from pygpt.grading.exam import Exam
@@ -20,7 +21,8 @@ from pygpt.grading.report import FORMAT, CheckReport, GradeReport, ItemReport
 from pygpt.grading.rubric import Rubric
 from pygpt.grading.submission import IN_R, Submission, UnusableError, is_r, staged
 from pygpt.isolation.sandbox import stays_root
-from pygpt.isolation.session import AnswerError, Session
+from pygpt.isolation.session import COURSE_PARTS, AnswerError, Session
+from pygpt.module_grading import grading as module_grading
 from pygpt.output.messages import Message, plain, render, say
 from pygpt.r_files.weights import Weights, read_weights
 from pygpt.settings import R_MODELS
@@ -45,9 +47,17 @@ class GradingJob:
     unsafe: bool = False
     """Without isolation."""
     r_threads: int = 1
-    """How many threads R's torch had: so many compute what a port is held against. No tolerance is that narrow."""
+    """How many threads R's torch had: so many compute what a port is held against, or all cores, where these are fewer.
+    More would wait for each other, and no tolerance is that narrow."""
     weights: Path | None = None
     """A file of weights that the forward pass is asked about, too; see `with_weights`."""
+    recording: Path | None = None
+    """Of any module: the port is held against it, and not against the course's models (`pygpt/module_grading`)."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """What a submission defines one of."""
+        return ("build",) if self.recording else tuple(R_MODELS.values())
 
 
 def grade(submission: Submission, job: GradingJob) -> GradeReport:
@@ -55,11 +65,12 @@ def grade(submission: Submission, job: GradingJob) -> GradeReport:
     began = time.monotonic()
     report = failed_report(submission, job)
     try:
-        torch.set_num_threads(job.r_threads)
-        with staged(submission) as copy:
+        torch.set_num_threads(min(job.r_threads, ALL_CORES))
+        with staged(submission, job.models) as copy:
             report = replace(report, sha256=copy.sha256)
             limits, unsafe = job.rubric.limits, job.unsafe
-            with Session(copy.path, limits, unsafe, copy.root) as session:
+            asked = module_grading.PARTS if job.recording else COURSE_PARTS
+            with Session(copy.path, limits, unsafe, copy.root, asked) as session:
                 report = _examined(report, session, job)
     except (UnusableError, AnswerError) as failed:
         report = replace(report, state="ungradable", message=failed.message.render(job.lang))
@@ -90,7 +101,7 @@ def failed_report(submission: Submission, job: GradingJob, message: str = "") ->
         state="grader_error",
         message=message,
         score=0.0,
-        max_score=most_points(job.rubric),
+        max_score=(job.rubric.total or module_grading.MOST) if job.recording else most_points(job.rubric),
         seed=job.seed,
         rubric_sha256=job.rubric.sha256,
         lang=job.lang,
@@ -104,6 +115,9 @@ def failed_report(submission: Submission, job: GradingJob, message: str = "") ->
 
 
 def _examined(report: GradeReport, session: Session, job: GradingJob) -> GradeReport:
+    if job.recording is not None:
+        report = module_grading.graded(report, session, job.recording, job.rubric)
+        return replace(report, message=_joined(sentences(session.notes, session.submission.name), job))
     session.load()
     left_out = sentences(session.notes, session.submission.name)
     if not {*R_MODELS.values()} & set(session.parts) & set(job.rubric.parts):

@@ -10,11 +10,11 @@ from torch import Tensor
 from pygpt.grading.algebra import R, forward
 from pygpt.grading.changes import explanations
 from pygpt.grading.claims import parameters_of
-from pygpt.grading.pieces import Shape, axes_of
 from pygpt.grading.r_model import Weights, normal_weights, r_shapes
-from pygpt.grading.weight_map import Carried, UnclearError, carry
 from pygpt.isolation import wire
 from pygpt.isolation.session import AnswerError, Session, or_raised
+from pygpt.layouts.pieces import Shape, axes_of
+from pygpt.layouts.weight_map import Carried, UnclearError, carry
 from pygpt.output.messages import say
 from pygpt.settings import R_MODELS, ModelName, ModelSettings
 

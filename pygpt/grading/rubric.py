@@ -16,11 +16,11 @@ from pygpt.exercises.exercise import ExerciseFile
 from pygpt.exercises.lines import line_of
 from pygpt.exercises.opening import course_files
 from pygpt.isolation.sandbox import Limits
+from pygpt.isolation.session import COURSE_PARTS
 from pygpt.output.spelling import did_you_mean
 from pygpt.settings import R_MODELS, ModelName, ModelSettings
 
-PARTS = ("GPT", "GPT_NoAttn", "Encoder", "Decoder", "generate", "loss", "make_optimizer", "train_step")
-"""What a submission can define."""
+PARTS = COURSE_PARTS
 VISIBILITIES = ("visible", "hidden", "after_due_date", "after_published")
 """Gradescope's words for who sees a test."""
 _DEFAULT = Path(__file__).with_name("rubric.toml")
@@ -64,13 +64,19 @@ class Rubric:
         return self.visibility.get(check, self.visibility.get(check.split(".")[0], VISIBILITIES[0]))
 
 
-def read_rubric(path: Path | None = None) -> Rubric:
+def read_rubric(path: Path | None = None, points: Path | None = None) -> Rubric:
     """The default rubric, or the default with what a file says instead.
+
+    Args:
+        points: a file with the points of checks that are not the course's; no parts are asked for then.
 
     Raises:
         PygptError: the file cannot be read, is not TOML, or has an unknown key or a value that is not allowed.
     """
-    return _rubric(path, {} if path is None else _read(path), course_files())
+    default = _default()
+    if points is not None:
+        default |= {"points": _read(points)["points"], "caps": {}, "parts": {}, "tolerances": {}}
+    return _rubric(path, {} if path is None else _read(path), course_files(), default)
 
 
 def default_points() -> dict[str, float]:
@@ -96,7 +102,7 @@ def exercise_rubric(files: Mapping[ModelName, ExerciseFile]) -> Rubric:
     asked = tuple(part for part in PARTS if part not in R_MODELS.values())
     given.setdefault("parts", {"asked": [*(R_MODELS[model] for model in files), *asked]})
     try:
-        return _rubric(file.path, given, files)
+        return _rubric(file.path, given, files, _default())
     except PygptError as error:
         table, _, key = str(error.values.get("key", error.values.get("table", ""))).partition(".")
         text = file.folder.read(file.path.name).decode("utf-8-sig").replace("\r\n", "\n")
@@ -105,8 +111,9 @@ def exercise_rubric(files: Mapping[ModelName, ExerciseFile]) -> Rubric:
         raise PygptError("[grading], line {line}: {why}", line=line, why=error) from error
 
 
-def _rubric(path: Path | None, given: dict[str, Any], files: Mapping[ModelName, ExerciseFile]) -> Rubric:
-    default = _default()
+def _rubric(
+    path: Path | None, given: dict[str, Any], files: Mapping[ModelName, ExerciseFile], default: dict[str, Any]
+) -> Rubric:
     if unknown := [table for table in given if table not in default]:
         raise PygptError(
             "{path}: unknown table [{table}]; known are: {known}.{meant}",
@@ -129,7 +136,7 @@ def _rubric(path: Path | None, given: dict[str, Any], files: Mapping[ModelName, 
         gates=_numbers(path, "gates", merged["gates"]),
         late=_numbers(path, "late", merged["late"]),
         visibility=_visibility(path, merged["visibility"]),
-        parts=_parts(path, merged["parts"]["asked"]),
+        parts=_parts(path, merged["parts"]["asked"]) if merged["parts"] else (),
         sizes=_sizes(path, merged["sizes"]),
         own=own,
         tolerances=_numbers(path, "tolerances", merged["tolerances"]),

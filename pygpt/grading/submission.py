@@ -1,4 +1,4 @@
-"""Finding submissions, and making a clean copy of one: regular files only, bounded, no links, under a plain name."""
+"""Making a clean copy of a submission: regular files only, bounded, no links, under a plain name."""
 
 import hashlib
 import os
@@ -6,19 +6,19 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pygpt.errors import PygptError
-from pygpt.grading.names import ENTRIES, names_of, real
-from pygpt.isolation.reading.cells import defined, imported
+from pygpt.isolation.reading.cells import defined
 from pygpt.output.messages import Message, say
 from pygpt.settings import R_MODELS
 
 SUFFIXES = (".py", ".ipynb")
 IN_R = say("This is R: a port is in Python, in a .py or .ipynb file (`grade template` gives one to start from).")
+ENTRIES = ("submission", "model", "main")
+"""Names that say nothing of whose work it is: the enclosing folder's name is taken."""
 _R_FILES = (".r", ".rmd", ".qmd", ".rnw")
 _R_CODE = re.compile(rb'<-\s*(?:\w+::)?(?:nn_module|function)\s*\(|"(?:language|name)":\s*"(?:R|ir)"')
 _MOST_FILES, _MOST_BYTES = 300, 20 << 20
@@ -51,34 +51,12 @@ class UnusableError(Exception):
     message: Message
 
 
-def find(paths: Iterable[Path], folder_is_one: bool = False, out: Path | None = None) -> list[Submission]:
-    """The submissions that the arguments name, each once; a folder that is not one student's is a class.
+@contextmanager
+def staged(submission: Submission, models: Sequence[str] = tuple(R_MODELS.values())) -> Iterator[Staged]:
+    """A copy of a submission to load, alone in its folder.
 
     Args:
-        folder_is_one: every folder is one submission, as services hand it over.
-        out: the folder of results, where names are noted: see `names_of`.
-
-    Raises:
-        PygptError: a path that does not exist, or a class with nothing in it.
-    """
-    submissions: dict[Path, Path] = {}
-    for path in paths:
-        if not os.path.exists(path):  # pathlib's raises an error where a name is too long
-            raise PygptError("there is no submission {path}", path=path)
-        entries = [path]
-        if path.is_dir() and not folder_is_one and not _is_one(path):
-            entries = [entry for entry in _entries(path) if out is None or real(entry) != out.resolve()]
-            if not entries:
-                raise PygptError("{path} holds no submission: no .py, no .ipynb, no folder", path=path)
-        for entry in entries:
-            submissions.setdefault(real(entry), entry)
-    names = names_of(list(submissions.values()), out)
-    return [Submission(path, name) for path, name in zip(submissions.values(), names, strict=True)]
-
-
-@contextmanager
-def staged(submission: Submission) -> Iterator[Staged]:
-    """A copy of a submission to load, alone in its folder.
+        models: what the file that is loaded of a folder defines one of, the first of these first.
 
     Raises:
         UnusableError: nothing to load, or too large.
@@ -91,7 +69,7 @@ def staged(submission: Submission) -> Iterator[Staged]:
         for made in (folder, copied):
             made.chmod(0o755)
         digest = hashlib.sha256()
-        entry = _entry(submission.path)
+        entry = _entry(submission.path, models)
         # A file that stands in its own folder may import its neighbours; one in a class folder stands alone.
         whole = submission.path.is_dir()
         source = submission.path if whole else entry
@@ -108,15 +86,16 @@ def staged(submission: Submission) -> Iterator[Staged]:
 
 def is_r(path: Path) -> bool:
     """Whether a file that defines no model holds R code."""
-    return path.suffix.lower() in _R_FILES or (path.is_file() and bool(_R_CODE.search(_content(path))))
+    return path.suffix.lower() in _R_FILES or (path.is_file() and bool(_R_CODE.search(content(path))))
 
 
-def _content(file: Path) -> bytes:
+def content(file: Path) -> bytes:
+    """Its bytes, as far as a submission's may go."""
     with file.open("rb") as opened:
         return opened.read(_MOST_BYTES)
 
 
-def _entry(path: Path) -> Path:
+def _entry(path: Path, models: Sequence[str]) -> Path:
     """What is loaded: the file itself, the package itself, or of a folder's files the one that defines the models."""
     if not path.is_dir():
         if path.suffix in (*SUFFIXES, ""):
@@ -127,8 +106,8 @@ def _entry(path: Path) -> Path:
             return path
         first: list[Path] = []
         for files in _levels(path):
-            for model in R_MODELS.values():
-                if some := [file for file in files if defined(_content(file), [model])]:
+            for model in models:
+                if some := [file for file in files if defined(content(file), [model])]:
                     return _only(some)
             first = first or files
     except OSError as error:
@@ -142,14 +121,14 @@ def _entry(path: Path) -> Path:
 def _is_package(folder: Path) -> bool:
     """Whether a folder is loaded as one: by an `__init__.py` that says where the models are."""
     init = folder / "__init__.py"
-    return init.is_file() and re.search(rb"GPT|import", _content(init)) is not None
+    return init.is_file() and re.search(rb"GPT|import", content(init)) is not None
 
 
 def _levels(folder: Path) -> Iterator[list[Path]]:
     """The files that could be loaded: those of the folder, then those one folder deeper, and so on."""
     level, seen = [folder], 0
     while level:
-        inside = sorted(path for one in level for path in one.iterdir() if _is_submission(path))
+        inside = sorted(path for one in level for path in one.iterdir() if is_submission(path))
         seen += len(inside)
         if seen > _MOST_FILES or any(path.stat().st_size > _MOST_BYTES for path in inside):
             raise UnusableError(_too_large())
@@ -160,7 +139,7 @@ def _levels(folder: Path) -> Iterator[list[Path]]:
 def _only(files: list[Path]) -> Path:
     """The one file that is meant: a notebook is, not its export; of equal files the first."""
     files = [f for f in files if f.suffix == ".ipynb" or f.with_suffix(".ipynb") not in files]
-    different = list({_content(file): file for file in reversed(files)}.values())
+    different = list({content(file): file for file in reversed(files)}.values())
     named = [file for stem in ENTRIES for file in files if file.stem == stem]
     if len(different) > 1 and not named:
         names = ", ".join(file.name for file in files)
@@ -211,37 +190,8 @@ def _too_large() -> Message:
     return say("too large: more than {n} files or {m} MiB", n=_MOST_FILES, m=_MOST_BYTES >> 20)
 
 
-def _is_one(folder: Path) -> bool:
-    """Whether a folder is one student's: a package, with a file of a name that is asked for, or of files that belong
-    together, since each imports another, is imported by it, or is a notebook's export.
-    """
-    if (folder / "__init__.py").exists() or any((folder / f"{n}{s}").is_file() for n in ENTRIES for s in SUFFIXES):
-        return True
-    files = [path for path in _entries(folder) if path.is_file()]
-    try:
-        imports = {file: imported(_content(file)) for file in files}
-    except OSError:  # whose it is will be told where it is copied
-        return False
-    joined, new = set(files[:1]), set(files[:1])
-    while new:
-        new = {
-            file
-            for file in set(files) - joined
-            for other in joined
-            if file.stem == other.stem or file.stem in imports[other] or other.stem in imports[file]
-        }
-        joined |= new
-    return 1 < len(files) == len(joined)
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return sorted(path for path in folder.iterdir() if _is_submission(path))
-    except OSError as error:
-        raise PygptError("cannot read {path}: {why}", path=folder, why=error.strerror) from error
-
-
-def _is_submission(path: Path) -> bool:
+def is_submission(path: Path) -> bool:
+    """Whether something in a folder may be one, by its name and kind."""
     if path.name.startswith((".", "__")) or path.is_symlink():
         return False
     return path.is_dir() or path.suffix in SUFFIXES

@@ -85,7 +85,7 @@ def isolated(root: Path, disk_mib: int) -> tuple[list[str], list[str]]:
         # Where pygpt is installed beside torch, it must not be there for the submission: it holds the answers.
         command += _covered(folder / "pygpt", f"{site[-1]}/pygpt")
     reading = [f"reading/{file.name}" for file in (HERE / "reading").glob("*.py")]
-    for ours in ("child.py", "parameters.py", "seccomp.py", "wire.py", *reading):
+    for ours in ("child.py", "any_module.py", "parameters.py", "seccomp.py", "wire.py", *reading):
         command += ["--ro-bind", str(HERE / ours), f"/grader/{ours}"]
     command += ["--ro-bind", str(root), "/submission"]
     # A shared mapping of /dev/zero would be memory that no process holds.

@@ -21,7 +21,6 @@ _LIMITS = {
     "files": resource.RLIMIT_NOFILE,
     "processes": resource.RLIMIT_NPROC,
 }
-_PARTS = ("GPT", "GPT_NoAttn", "Encoder", "Decoder", "generate", "loss", "make_optimizer", "train_step")
 _MESSAGE = 2000
 
 
@@ -36,12 +35,15 @@ def main() -> None:
     with contextlib.suppress(RuntimeError):
         torch.set_num_interop_threads(1)
     # Before the change of user: the package may be closed to others.
-    wire, seccomp, parameters, reading = map(_load_file, ("wire", "seccomp", "parameters", "reading"))
+    wire, seccomp, parameters, reading, any_module = map(
+        _load_file, ("wire", "seccomp", "parameters", "reading", "any_module")
+    )
     _give_up_rights(setup)
     seccomp.end_with_parent()  # after the change of user, which would undo it
     seccomp.refuse_system_calls()
     channel.sendall(wire.pack({"ready": wire.text("ready")}))
     served = _Served(torch, wire, parameters, reading, Path(setup["submission"]), Path(setup["root"]))
+    served.any = any_module.AnyModule(torch, wire, parameters)
     while True:
         body = _receive(channel)
         try:
@@ -120,15 +122,16 @@ class _Served:
         self.path, self.root = path, root
         self.module: Any = None
         self.models: dict[str, Any] = {}
+        self.any: Any = None
 
     def answer(self, request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
         return getattr(self, "on_" + request["op"])(request, tensors)  # type: ignore[no-any-return]
 
     def on_load(self, request: dict[str, Any], _tensors: dict[str, Any]) -> dict[str, Any]:
         self.module, notes = self.reading.load(
-            self.path, self.root, (*_PARTS, "weight_map"), request["seconds"], _words
+            self.path, self.root, (*request["parts"], "weight_map"), request["seconds"], _words
         )
-        parts = [name for name in _PARTS if callable(getattr(self.module, name, None))]
+        parts = [name for name in request["parts"] if callable(getattr(self.module, name, None))]
         lines = []
         for name, own in dict(getattr(self.module, "weight_map", None) or {}).items():
             lines.append("\t".join([str(name), *([own] if isinstance(own, str) else [str(o) for o in own])]))
@@ -212,6 +215,21 @@ class _Served:
             model, tensors["idx"], request["max_new_tokens"], request["temperature"], request["block_size"]
         )
         return {"idx": self.torch.as_tensor(rows).detach().to(self.torch.int64).clone()}
+
+    def on_any_build(self, request: dict[str, Any], _tensors: dict[str, Any]) -> dict[str, Any]:
+        return {name: self.wire.text(words) for name, words in self.any.build(self.module.build, request).items()}
+
+    def on_any_call(self, request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
+        return {name: self.wire.text(words) for name, words in self.any.call(request, tensors).items()}
+
+    def on_any_gradients(self, request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
+        return {name: self.wire.text(words) for name, words in self.any.gradients(request, tensors).items()}
+
+    def on_any_loss(self, _request: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
+        return {name: self.wire.text(words) for name, words in self.any.loss(self.module.loss, tensors).items()}
+
+    def on_any_fetch(self, request: dict[str, Any], _tensors: dict[str, Any]) -> dict[str, Any]:
+        return self.any.fetch(request)  # type: ignore[no-any-return]
 
     def _construct(self, request: dict[str, Any]) -> Any:
         made, arguments = getattr(self.module, request["model"]), request["arguments"]

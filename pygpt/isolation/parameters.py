@@ -9,8 +9,11 @@ from typing import Any
 _MOST = 10_000
 
 
-def every(model: Any) -> Iterator[tuple[str, Any]]:
+def every(model: Any, kind: str = "_parameters") -> Iterator[tuple[str, Any]]:
     """Every name of every parameter; one that has several comes several times.
+
+    Args:
+        kind: `_buffers` for these.
 
     Raises:
         ValueError: there are more than 10,000.
@@ -18,7 +21,7 @@ def every(model: Any) -> Iterator[tuple[str, Any]]:
     names, open_ = 0, [("", model, frozenset[int]())]
     while open_:
         prefix, module, above = open_.pop()
-        for name, p in _items(module, "_parameters"):
+        for name, p in _items(module, kind):
             if p is not None:
                 names += 1
                 yield f"{prefix}{name}", p

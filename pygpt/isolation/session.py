@@ -7,7 +7,7 @@ question; one whose answer is wrong goes on.
 import math
 import select
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,9 +20,11 @@ from pygpt.isolation.sandbox import Limits, Process, memory, stop_all
 from pygpt.output.messages import Message, say
 
 _FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+COURSE_PARTS = ("GPT", "GPT_NoAttn", "Encoder", "Decoder", "generate", "loss", "make_optimizer", "train_step")
+"""What a port of the course's code can define."""
 # Answers that are texts or ids; all others are numbers that are computed with.
 _TEXTS = ("parts", "weight_map", "notes")
-_WHOLE = (*_TEXTS, "names", "text", "ids", "idx")
+_WHOLE = (*_TEXTS, "names", "told", "text", "ids", "idx")
 # Of an answer beside its numbers: names, types and places of its tensors, and of a text.
 _HEADER = 1 << 20
 _LOOK_SECONDS = 0.1
@@ -55,8 +57,22 @@ class _TooLargeError(AnswerError):
 class Session:
     """One submission under examination, for as long as its grading takes."""
 
-    def __init__(self, submission: Path, limits: Limits, unsafe: bool, root: Path | None = None) -> None:
-        """`submission` is loaded; `root` is the folder of all that was handed in, its parent where it stands alone."""
+    def __init__(
+        self,
+        submission: Path,
+        limits: Limits,
+        unsafe: bool,
+        root: Path | None = None,
+        asked: Sequence[str] = COURSE_PARTS,
+    ) -> None:
+        """What will be asked.
+
+        Args:
+            submission: what is loaded.
+            root: the folder of all that was handed in, its parent where it stands alone.
+            asked: what the submission may define that something is asked of; what these need is run.
+        """
+        self.asked = asked
         self.submission, self.limits, self.unsafe = submission, limits, unsafe
         self.root = root or submission.parent
         self.ends_at = time.monotonic() + limits.total_seconds
@@ -92,7 +108,7 @@ class Session:
             if time.monotonic() >= self.ends_at:
                 raise
             raise PygptError("the isolated process did not start ({why})", why=failed.message) from failed
-        request = {"op": "load", "seconds": self.limits.load_seconds}
+        request = {"op": "load", "seconds": self.limits.load_seconds, "parts": list(self.asked)}
         answer = self._ask(request, {}, dict.fromkeys(_TEXTS), self.limits.load_seconds)
         parts, lines, notes = (wire.words(or_raised(answer[name])).split("\n") for name in _TEXTS)
         self.parts, self.notes = tuple(parts), tuple(notes)

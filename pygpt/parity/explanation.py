@@ -14,6 +14,13 @@ class Explanation:
     inputs: str
     """Which quantities it was computed from, and whether they agreed."""
     usual_causes: str
+    leads_to: str = "this usually means"
+    """What stands before the causes: of a cause that was tried, other words."""
+
+    def for_json(self) -> dict[str, str]:
+        """The fields of format 1; `tried` where the cause was."""
+        fields = {"name": self.name, "inputs": self.inputs, "usual_causes": self.usual_causes}
+        return fields if self.leads_to == Explanation.leads_to else {**fields, "tried": self.leads_to}
 
 
 # The first pattern that a name matches counts. Each cause was seen to diverge just there (parity_tests/test_mutants.py)

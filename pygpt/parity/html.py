@@ -5,7 +5,6 @@ from typing import Any
 from pygpt.files import json_text
 from pygpt.output.pages import page
 from pygpt.parity.compare import Line
-from pygpt.parity.explanation import explain
 from pygpt.parity.report import COLUMNS, Report, cells, verdict
 
 _HEADER = (*COLUMNS[:2], "verdict", *COLUMNS[2:], "where", "expected", "got")
@@ -27,7 +26,8 @@ def _section(report: Report) -> dict[str, Any]:
         "over": sum(not line.agrees for line in comparison.lines),
         "first": first,
         "verdict": verdict(first) if first else "",
-        "explanation": explain(comparison),
+        "explanation": report.explanation,
+        "remarks": report.remarks,
         "rows": [_row(line, line is first) for line in comparison.lines],
         "kinds": ["" if line.agrees else "bad mark" if line is first else "bad" for line in comparison.lines],
         "facts": json_text(report.facts),

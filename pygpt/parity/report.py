@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from pygpt.output import tables
 from pygpt.output.messages import plain
 from pygpt.parity.compare import Comparison, Limit, Line
-from pygpt.parity.explanation import explain
+from pygpt.parity.explanation import Explanation, explain
 
 FORMAT = 1
 COLUMNS = ("quantity", "shape", "max |diff|", "relative", "ulp", "limit")
@@ -30,6 +30,15 @@ class Report:
     comparison: Comparison
     facts: Mapping[str, Fact]
     """Settings, versions, provenance."""
+    remarks: tuple[str, ...] = ()
+    """Sentences to stand above the quantities."""
+    known: Explanation | None = None
+    """Of the first divergence, where more is known than what its name tells."""
+
+    @property
+    def explanation(self) -> Explanation | None:
+        """The first divergence, explained; None where all agrees."""
+        return self.known or explain(self.comparison)
 
 
 def report_text(report: Report) -> list[tuple[str, bool]]:
@@ -41,23 +50,24 @@ def report_text(report: Report) -> list[tuple[str, bool]]:
         for line in comparison.lines
     ]
     header, *table = tables.lines([*COLUMNS, *([""] if over else [])], rows, left=(0, 1, 5, 6))
-    lines = [(report.title, True), (f"  source: {report.source}; {report.strictness}", True), (header, True)]
+    lines = [(report.title, True), (f"  source: {report.source}; {report.strictness}", True)]
+    lines += [*((f"  {plain(remark)}", True) for remark in report.remarks), (header, True)]
     lines += [(row, line.agrees) for row, line in zip(table, comparison.lines, strict=True)]
-    explanation, first = explain(comparison), comparison.first_divergence
+    explanation, first = report.explanation, comparison.first_divergence
     if explanation is None or first is None:
         return [*lines, (f"  all {len(comparison.lines)} quantities are within their limits", True)]
     told = [
         f"{over} of {len(comparison.lines)} quantities are over their limits",
         f"first divergence: {plain(first.name)}: {verdict(first)}",
         explanation.inputs,
-        f"this usually means: {explanation.usual_causes}",
+        f"{explanation.leads_to}: {plain(explanation.usual_causes)}",
     ]
     return lines + [(f"  {line}", False) for line in told]
 
 
 def report_json(report: Report) -> dict[str, Any]:
     """The same for programs. Differences may be infinite: `files.json_text` writes them as null."""
-    explanation = explain(report.comparison)
+    explanation = report.explanation
     return {
         "format": FORMAT,
         "title": report.title,
@@ -66,7 +76,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "facts": report.facts,
         "agrees": report.comparison.agrees,
         "first_divergence": explanation.name if explanation else None,
-        "explanation": dataclasses.asdict(explanation) if explanation else None,
+        "explanation": explanation.for_json() if explanation else None,
         "quantities": [dataclasses.asdict(line) for line in report.comparison.lines],
     }
 

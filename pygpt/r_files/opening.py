@@ -7,6 +7,7 @@ import bz2
 import gzip
 import json
 import lzma
+import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,11 +20,16 @@ from torch import Tensor
 
 from pygpt.errors import PygptError
 from pygpt.output.messages import say
-from pygpt.r_files.others import ZSTD, refuse_others
+from pygpt.r_files.others import refuse_others
 from pygpt.r_files.serialization import unserialize
 from pygpt.r_files.streams import damaged
 from pygpt.r_files.values import NeedsRError, RValue, UnreadableError
 from pygpt.weights import read_tensors
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 _WORKSPACES = (b"RDX2\n", b"RDX3\n", b"RDA2\n", b"RDA3\n", b"RDB2\n", b"RDB3\n")
 # A line, then the format's version: a text may begin with the line alone.
@@ -34,6 +40,7 @@ _COMPRESSED: dict[bytes, Callable[[IO[bytes]], Any]] = {
     b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\x00": lzma.LZMAFile,
+    b"\x28\xb5\x2f\xfd": zstd.ZstdFile,  # R 4.5 and newer
 }
 _MOST_BYTES = 1 << 29
 """Of an R object, uncompressed: a small file may hold a large one."""
@@ -72,8 +79,6 @@ def opened(path: Path) -> Opened:
         with path.open("rb") as file:
             start = file.read(16)
             file.seek(0)
-            if start.startswith(ZSTD):
-                raise NeedsRError(say("it is compressed with zstd"))
             if not _is_safetensors(start) and not start.startswith((*_COMPRESSED, *_OBJECTS, *_WORKSPACES)):
                 refuse_others(path, start)
             if not _is_safetensors(start):
@@ -118,7 +123,7 @@ def _is_safetensors(start: bytes) -> bool:
     return len(start) > 8 and start[4:9] == b"\0\0\0\0{"
 
 
-_DECOMPRESSION = (EOFError, zlib.error, lzma.LZMAError, ValueError)
+_DECOMPRESSION = (EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError, ValueError)
 """What a decompressor raises at damaged data, beside OSError."""
 
 

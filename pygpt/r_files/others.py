@@ -7,7 +7,6 @@ from typing import NoReturn
 from pygpt.errors import PygptError
 from pygpt.weights import read_tensors
 
-ZSTD = b"\x28\xb5\x2f\xfd"
 _ZIP = b"PK\3\4"
 _PICKLES = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
 
@@ -16,7 +15,7 @@ def is_of_others(path: Path) -> bool:
     """Whether a file begins as those that are refused by their names do."""
     try:
         with path.open("rb") as file:
-            return file.read(4).startswith((*_PICKLES, _ZIP, ZSTD))
+            return file.read(4).startswith((*_PICKLES, _ZIP))
     except OSError:
         return False
 

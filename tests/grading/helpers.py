@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pygpt.grading.batch import grade_all
+from pygpt.classroom.batch import grade_all
 from pygpt.grading.check import Item
 from pygpt.grading.checks import CHECKS
 from pygpt.grading.exam import Exam
@@ -67,9 +67,9 @@ def grade_sources(sources: Mapping[str, str | bytes], rubric: Rubric | None = No
 
 
 @cache
-def grade_files(names: tuple[str, ...]) -> dict[str, GradeReport]:
-    """Reports of files under `submissions`."""
-    return grade_sources({name: (SUBMISSIONS / f"{name}.py").read_bytes() for name in names})
+def grade_file(name: str) -> GradeReport:
+    """The report of a file under `submissions`."""
+    return grade_sources({name: (SUBMISSIONS / f"{name}.py").read_bytes()})[name]
 
 
 def lost(report: GradeReport) -> dict[str, float]:

@@ -1,9 +1,11 @@
 """Fairness: correct ports of any form get full marks; each honest mistake loses what its stage is worth, no more."""
 
+from functools import cache
+
 import pytest
 
 from pygpt.grading.report import GradeReport
-from tests.grading.helpers import CORRECT, SUBMISSIONS, grade_files, grade_sources, lost, mutated, needs_isolation
+from tests.grading.helpers import CORRECT, SUBMISSIONS, grade_file, grade_sources, lost, mutated, needs_isolation
 
 pytestmark = needs_isolation
 
@@ -135,17 +137,16 @@ NAMED_IN_THE_COURSE = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def reports(request: pytest.FixtureRequest) -> dict[str, GradeReport]:
-    """Of the mistakes that this run asks for, graded two at a time."""
-    ids = (item.name.partition("[")[2].rstrip("]") for item in request.session.items if item.path == request.path)
-    names = {"gelu_tanh", *MUTANTS.keys() & ids}
-    return grade_sources({n: mutated((SUBMISSIONS / f"{MUTANTS[n][0]}.py").read_text(), *MUTANTS[n][1]) for n in names})
+@cache
+def graded(name: str) -> GradeReport:
+    """Of a mistake."""
+    base, changes, *_ = MUTANTS[name]
+    return grade_sources({name: mutated((SUBMISSIONS / f"{base}.py").read_text(), *changes)})[name]
 
 
 @pytest.mark.parametrize("name", PORTS)
 def test_a_correct_port_gets_full_marks(name: str) -> None:
-    report = grade_files(PORTS)[name]
+    report = grade_file(name)
     assert report.state == "graded", report.message
     assert lost(report) == {}
     assert report.score == report.max_score == 100
@@ -155,8 +156,8 @@ def test_a_correct_port_gets_full_marks(name: str) -> None:
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=() if n in NAMED_IN_THE_COURSE else pytest.mark.slow) for n in MUTANTS]
 )
-def test_a_mistake_costs_its_stage(name: str, reports: dict[str, GradeReport]) -> None:
-    report, (_, _, checks, least, most) = reports[name], MUTANTS[name]
+def test_a_mistake_costs_its_stage(name: str) -> None:
+    report, (_, _, checks, least, most) = graded(name), MUTANTS[name]
     assert report.state == "graded", report.message
     points = lost(report)
     assert set(points) <= checks, points
@@ -164,8 +165,8 @@ def test_a_mistake_costs_its_stage(name: str, reports: dict[str, GradeReport]) -
     assert report.score == pytest.approx(report.max_score - sum(points.values()), abs=0.01)
 
 
-def test_the_ladder_tells_the_first_divergence_from_what_follows(reports: dict[str, GradeReport]) -> None:
-    rows = reports["gelu_tanh"].ladders["GPT"]
+def test_the_ladder_tells_the_first_divergence_from_what_follows() -> None:
+    rows = graded("gelu_tanh").ladders["GPT"]
     by_name = {row.quantity: row for row in rows}
     assert by_name["act.embedding"].agrees
     assert by_name["act.block1.output"].first_divergence

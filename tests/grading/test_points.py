@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pygpt.classroom.batch import grade_all
 from pygpt.errors import PygptError
-from pygpt.grading.batch import grade_all
 from pygpt.grading.check import STAGES
 from pygpt.grading.checks import CHECKS
 from pygpt.grading.grade import GradingJob

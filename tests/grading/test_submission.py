@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from pygpt.classroom.finding import find
 from pygpt.errors import PygptError
-from pygpt.grading.submission import Submission, UnusableError, find, is_r, staged
+from pygpt.grading.submission import Submission, UnusableError, is_r, staged
 
 
 def test_a_class_is_a_folder_without_init(tmp_path: Path) -> None:

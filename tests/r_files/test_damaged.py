@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pygpt.errors import PygptError
 from pygpt.r_files import hints
 from pygpt.r_files.losses import losses_of
-from pygpt.r_files.opening import is_r, opened
+from pygpt.r_files.opening import is_r, opened, zstd
 from pygpt.r_files.weights import found_in, weights_of
 from tests.fuzz import damaged
 from tests.r_files.helpers import FILES, OBJECTS
@@ -73,11 +73,12 @@ def test_any_damage(data: st.DataObject, tmp_path: Path) -> None:
         read(tmp_path / "x.rds")
 
 
-@pytest.mark.parametrize("name", ["luz_save.rds", "module_v2.pt", "objects.rds", "xz.rds", "bzip2.rds"])
+@pytest.mark.parametrize("name", ["luz_save.rds", "module_v2.pt", "objects.rds", "xz.rds", "bzip2.rds", "zstd.rds"])
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_damage_of_what_is_compressed(name: str, tmp_path: Path, data: st.DataObject) -> None:
-    whole = next(folder / name for folder in (FILES, OBJECTS) if (folder / name).exists()).read_bytes()
+    files = [folder / name for folder in (FILES, OBJECTS) if (folder / name).exists()]
+    whole = files[0].read_bytes() if files else zstd.compress((OBJECTS / "plain.rds").read_bytes())
     (tmp_path / name).write_bytes(data.draw(damaged(whole).map(Bytes)).content)
     with contextlib.suppress(PygptError):
         read(tmp_path / name)

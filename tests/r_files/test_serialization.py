@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pygpt.errors import PygptError
-from pygpt.r_files.opening import is_r, opened
+from pygpt.r_files.opening import is_r, opened, zstd
 from pygpt.r_files.serialization import unserialize
 from pygpt.r_files.values import NA_INTEGER, RValue, UnreadableError, everything, number, shape, texts
 from tests.r_files.helpers import OBJECTS, XDR, xdr
@@ -156,9 +156,15 @@ def test_objects_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
             unserialize(data)
 
 
+def test_zstd(tmp_path: Path) -> None:
+    """R 4.5 and newer write it; R 4.2, which made the other files, cannot."""
+    (tmp_path / "zstd.rds").write_bytes(zstd.compress((OBJECTS / "plain.rds").read_bytes()))
+    check(held(tmp_path / "zstd.rds"))
+
+
 def test_what_is_uncompressed_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pygpt.r_files.opening._MOST_BYTES", 1 << 20)
-    for name, compress in (("a.rds", gzip.compress), ("b.rds", bz2.compress)):
+    for name, compress in (("a.rds", gzip.compress), ("b.rds", bz2.compress), ("c.rds", zstd.compress)):
         (tmp_path / name).write_bytes(compress(XDR + struct.pack(">ii", RAW, 1 << 24) + bytes(1 << 24)))
         with pytest.raises(PygptError, match="more than 1,048,576 bytes"):
             opened(tmp_path / name)

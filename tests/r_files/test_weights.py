@@ -179,7 +179,7 @@ def test_a_torchscript_program_is_not_run(tmp_path: Path) -> None:
         (b"some text", "none of the files that are read here"),
         (b"\x89HDF\r\n\x1a\n", "none of the files that are read here"),
         (b"PK\3\4 broken", "none of the files that are read here"),
-        (b"\x28\xb5\x2f\xfd zstd", 'x <- readRDS("'),
+        (b"\x28\xb5\x2f\xfd broken", "damaged or cut off"),
         (b"\x1f\x8b broken", "damaged or cut off"),
         (b"X\n\0\0\0\3", "it ends early"),
         (b"X\n\0\0\0\2" + bytes(8) + b"\0\0\0\x1f", "a type that is not known: 31"),

@@ -7,7 +7,7 @@ from pygpt.grading.changes import algebra_of, unused_by
 from pygpt.grading.check import Case, Outcome, Verdict, check
 from pygpt.grading.exam import Exam, of_models
 from pygpt.grading.r_model import r_shapes
-from pygpt.grading.weight_map import Carried
+from pygpt.layouts.weight_map import Carried
 from pygpt.output.messages import say
 from pygpt.settings import R_MODELS, ModelName, ModelSettings
 

@@ -8,6 +8,7 @@ from pygpt.grading.check import STAGES
 from pygpt.grading.report import CheckReport, GradeReport, LadderRow
 from pygpt.output import tables
 from pygpt.output.messages import number, say, tell
+from pygpt.settings import R_MODELS
 
 _STATES = {
     "graded": say("graded"),
@@ -145,6 +146,8 @@ def details(check: CheckReport, lang: str, items: Told | None = None) -> list[st
 
 def ladder_title(model: str, lang: str) -> str:
     """What the ladder of a model is."""
+    if model not in R_MODELS.values():
+        return tell(lang, "{model}, in the order of computation", model=model)
     return tell(lang, "{model}, from embedding to logits", model=model)
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from pygpt.classroom.finding import find
 from pygpt.grading.report import from_json
-from pygpt.grading.submission import Submission, UnusableError, find, staged
+from pygpt.grading.submission import Submission, UnusableError, staged
 from tests.grading.helpers import CORRECT, at_load, lost, needs_isolation
 
 Cli = Callable[..., Result]

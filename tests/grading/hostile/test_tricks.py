@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pygpt.grading.report import GradeReport
-from tests.grading.helpers import at_load, grade_files, grade_sources, lost, needs_isolation, small_rubric
+from tests.grading.helpers import at_load, grade_file, grade_sources, lost, needs_isolation, small_rubric
 from tests.grading.hostile.sources import WRONG
 
 pytestmark = needs_isolation
@@ -237,4 +237,4 @@ def test_an_honest_wrong_port_scores_little() -> None:
 
 
 def test_the_graders_own_port_is_whole_after_all_this() -> None:
-    assert grade_files(("correct",))["correct"].score == 100
+    assert grade_file("correct").score == 100

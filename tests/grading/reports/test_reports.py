@@ -18,16 +18,16 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import Result
 
+from pygpt.classroom import services
+from pygpt.classroom.roster import Row
+from pygpt.classroom.table import defused, to_csv
 from pygpt.grading.report import CheckReport, GradeReport, ItemReport, LadderRow
-from pygpt.grading.reports import services
 from pygpt.grading.reports.html import page
-from pygpt.grading.reports.table import defused, to_csv
 from pygpt.grading.reports.text import of_class, one
-from pygpt.grading.roster import Row
 from pygpt.grading.rubric import read_rubric
 from pygpt.isolation import bubblewrap, sandbox
 from pygpt.output.messages import LANGUAGES, plain, say
-from tests.grading.helpers import CORRECT, grade_files, grade_sources, mutated, needs_isolation
+from tests.grading.helpers import CORRECT, grade_file, grade_sources, mutated, needs_isolation
 
 Cli = Callable[..., Result]
 EVIL = "\x1b[31m=cmd()<script>alert(1)</script>\u202e\n\x07"
@@ -111,7 +111,7 @@ def test_a_real_injection_through_names_and_messages() -> None:
 
 @needs_isolation
 def test_services_get_what_they_document() -> None:
-    report = grade_files(("correct",))["correct"]
+    report = grade_file("correct")
     results = json.loads(services.gradescope(report, read_rubric()))
     assert results["score"] == sum(test["score"] for test in results["tests"]) == 100
     top = {"score", "execution_time", "output", "output_format", "test_output_format", "test_name_format", "visibility"}

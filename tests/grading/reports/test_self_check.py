@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from pygpt.classroom.services import gradescope
 from pygpt.grading.reports.self_check import self_check
-from pygpt.grading.reports.services import gradescope
 from pygpt.grading.rubric import read_rubric
 from tests.grading.test_report import CHECK, REPORT
 

@@ -1,0 +1,1 @@
+"""Ports of any module, graded by a recording of R's."""

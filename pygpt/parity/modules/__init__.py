@@ -1,0 +1,1 @@
+"""Any module: what R torch computed of it, held against a Python port, submodule by submodule."""

@@ -108,6 +108,8 @@ def prepare(file: Path, out: Path | None, seeds: int, with_r: bool, lang: str) -
     from pygpt.exercises.watching import watch
     from pygpt.memory import keep_freed_memory
 
+    if file.suffix.lower() != ".toml":
+        raise PygptError("{path} is not an exercise's file (.toml): that is what is prepared", path=file)
     keep_freed_memory()
     out = out or default_out(file)
     work = file.with_name(f"{file.stem}_work")

@@ -130,7 +130,7 @@ def _read(file: ExerciseFile) -> Corpus:
         return corpus.read_corpus(str(corpus.downloaded(source, file.text.sha256)))
     except (OSError, ValueError) as error:
         raise PygptError(
-            "{path}: the text could not be had from {url} ({why})", path=file.path, url=source, why=str(error)
+            "{path}: the text could not be had from {url} ({why})", path=file.path, url=source, why=type(error).__name__
         ) from error
 
 

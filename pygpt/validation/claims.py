@@ -16,8 +16,8 @@ def claim_lines(report: Report, lang: str) -> list[Line]:
         return []
     effects = {model: (report.effects[model].change, _whose_weights(report, model)) for model in report.effects}
     without = say(
-        "{title}, what it claims, tested: changing every other character of the block changes the logits at a place by "
-        "at most {noattn:.3g} without attention ({noattn_of})",
+        "{title}, tested: changing every other character of the block changes the logits at a place by at most "
+        "{noattn:.3g} without attention ({noattn_of})",
         title=section.exercise.file.title,
         noattn=effects["gpt_noattn"][0],
         noattn_of=effects["gpt_noattn"][1],

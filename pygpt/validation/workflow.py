@@ -56,7 +56,8 @@ def of_history(
 
     Args:
         model: which exercise it belongs to; None for the one that was asked for.
-        seed, r_threads: as `of_runs` has them.
+        seed: as `of_runs` has it.
+        r_threads: as `of_runs` has it.
 
     Raises:
         PygptError: see `history.read_luz_history`; or none of the exercises has this model.
@@ -81,7 +82,8 @@ def of_weights(path: Path, r_threads: int = 1, sheet: Sheet | None = None, seed:
         PygptError: see `trained.from_weights`; or the course's text, on which they are evaluated, cannot be had.
     """
     sheet = sheet or course()
-    return _of_weights(read_weights(path), None, r_threads, sheet, seed)
+    text = read_text(main_of(sheet).file)
+    return _of_weights(read_weights(path), None, r_threads, sheet, seed, text)
 
 
 def of_r_file(
@@ -121,11 +123,18 @@ def of_r_file(
     return _of_weights(weights, table, r_threads or 1, sheet or course(), seed)
 
 
-def _of_weights(weights: Weights, table: LossTable | None, r_threads: int, sheet: Sheet, seed: int | None) -> Report:
+def _of_weights(
+    weights: Weights,
+    table: LossTable | None,
+    r_threads: int,
+    sheet: Sheet,
+    seed: int | None,
+    text: Corpus | None = None,
+) -> Report:
     """Weights, with the history that lies in the same file, where one does."""
     exercise = trained.check_weights(weights, sheet)
     history = None if table is None else read_luz_history(weights.path, exercise.epochs, table)
-    text = read_text(exercise.file)
+    text = text or read_text(exercise.file)
     sheet = with_seed(sheet, [exercise.model], seed, r_threads)
     exercise = sheet[exercise.model]
     with reproducible():

@@ -217,6 +217,7 @@ def test_bad_requests(cli: Cli, prepared: Path, tmp_path: Path) -> None:
     (tmp_path / "full" / "thesis.tex").write_text("mine")
     refused(cli("exercise", "prepare", prepared, "--seeds", 2, "--out", tmp_path / "full"), "holds something else")
     assert (tmp_path / "full" / "thesis.tex").read_text() == "mine"
+    refused(cli("exercise", "prepare", folder_of(prepared) / "index.json"), "is not an exercise's file")
     refused(cli("exercise", "new", prepared.parent), "is there already")
     refused(cli("exercise", "new", tmp_path / "n", "--n-embd", 9), "not divisible")
     refused(cli("exercise", "new", tmp_path / "n", "--corpus", tmp_path / "no.txt"), "cannot read the corpus")

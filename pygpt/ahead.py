@@ -56,7 +56,8 @@ class Ahead:
         if self._next is not None and self._state is not None:
             if place < len(self._next.draws) and self._next.draws[place] == draw:
                 drawn, self._state = self._next.masks[place].result()
-                return mask.copy_(drawn)
+                # The memory itself, where the numbers lie in it as in `mask`: a copy takes as long as a product.
+                return mask.set_(drawn) if mask.is_contiguous() else mask.copy_(drawn)  # type: ignore[call-overload]
             # This step is another than the last: it draws by itself from here on.
             torch.set_rng_state(self._state)
             self._state = None

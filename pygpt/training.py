@@ -1,10 +1,8 @@
 """The luz loop: epochs, steps, validation, history. It reports events and knows no terminal and no files."""
 
-import copy
-import math
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -12,8 +10,9 @@ from torch import Tensor
 from pygpt import r_semantics
 from pygpt.ahead import Ahead
 from pygpt.corpus import batches
-from pygpt.exactness import Exactness, Rehearsal
+from pygpt.exactness import Exactness
 from pygpt.models import CharacterModel, build_model, cross_entropy
+from pygpt.rehearsal import Rehearsed
 from pygpt.settings import ModelSettings, TrainingSettings
 
 
@@ -90,14 +89,10 @@ def fit(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSe
     Engine r computes on torch's present number of threads, with the bits of R on `settings.r_threads`.
 
     Yields:
-        Exactness first, where a rehearsal found it; Step after each step; Validated and, at the end, Epoch in each
-        validation.
+        Exactness before the Step in which a rehearsal found something new; Step after each step; Validated and, at the
+        end, Epoch in each validation.
     """
-    exactness = _rehearsed(state, train, valid, settings)
-    exactness.prepare(state.model)
-    of_r = settings.engine == "r"
-    if of_r and (exactness.threads != exactness.r_threads or exactness.quick or exactness.ahead):
-        yield exactness
+    rehearsed, told, of_r = _rehearsed(state, settings), None, settings.engine == "r"
     loss_of = _loss_of(state.model, settings)
     parameters = r_semantics.parameters(state.model)
     clip = r_semantics.clip_grad_norm if of_r else _clip_fast
@@ -107,13 +102,16 @@ def fit(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSe
         for x, y in batches(train, settings.batch_size, settings.device, order, state.step_in_epoch):
             if settings.max_steps is not None and state.step >= settings.max_steps:
                 return
-            with exactness.computing():
+            with rehearsed.computing(x):
                 loss = training_step(loss_of, state.optimizer, parameters, x, y, settings.max_norm, clip)
+            if of_r and rehearsed.exactness.is_news_after(told):
+                told = rehearsed.exactness
+                yield told
             state.step += 1
             state.step_in_epoch += 1
             state.mean_loss = r_semantics.running_mean(state.mean_loss, loss, state.step_in_epoch)
             yield Step(state.step, state.epoch + 1, loss.item())
-        yield from _validate(state, loss_of, valid, settings, exactness)
+        yield from _validate(state, loss_of, valid, settings, rehearsed)
 
 
 def training_step(
@@ -144,51 +142,27 @@ def training_step(
     return loss.detach()
 
 
-def _rehearsed(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSettings) -> Exactness:
-    """How this training keeps R's bits, or engine fast its own: found by a rehearsal, which leaves all as it was.
+def _rehearsed(state: TrainingState, settings: TrainingSettings) -> Rehearsed:
+    """How this training keeps R's bits, or engine fast its own.
 
-    There is none where threads are R's and the model is so small that nothing can be gained, nor for bf16.
+    Nothing is rehearsed where threads are R's and the model is so small that nothing can be gained, nor for bf16.
     """
     threads, fast = torch.get_num_threads(), settings.engine == "fast"
     r_threads = threads if fast else settings.r_threads
-    steps_left = 0 if state.epoch >= settings.epochs else (settings.max_steps or math.inf) - state.step
     on_cpu = torch.device(settings.device).type == "cpu"
     draws_ahead = fast and on_cpu and threads > 1 and state.model.settings.dropout > 0 and not settings.compile
-    as_it_is = Exactness(threads, threads, ahead=Ahead() if draws_ahead else None, fused=fast)
-    if settings.bf16 or settings.compile or not on_cpu or steps_left <= 0:
-        return as_it_is
-    if threads == r_threads and (steps_left < _FEW_STEPS or _multiplications(state.model, settings) < _MANY):
-        return as_it_is
-    as_it_is.prepare(state.model)
-    model, optimizer = copy.deepcopy((state.model, state.optimizer))
-    parameters, rehearsal, loss_of = (
-        r_semantics.parameters(model),
-        Rehearsal(threads, r_threads),
-        _loss_of(model, settings),
+    few = settings.max_steps is not None and settings.max_steps - state.step < _FEW_STEPS
+    gains = threads != r_threads or not (few or _multiplications(state.model, settings) < _MANY)
+    rehearses = on_cpu and gains and not (settings.bf16 or settings.compile)
+    as_it_is = Exactness(
+        threads, r_threads if rehearses else threads, ahead=Ahead() if draws_ahead else None, fused=fast
     )
-    whole_epoch = steps_left >= -(-len(train) // settings.batch_size) - state.step_in_epoch
-    with torch.random.fork_rng(devices=()):
-        for x, y in _one_of_each_size(train, settings)[: None if whole_epoch else 1]:
-            with rehearsal.begin():
-                training_step(loss_of, optimizer, parameters, x, y, settings.max_norm)
-        model.eval()
-        for x, y in _one_of_each_size(valid, settings) if whole_epoch else ():
-            with torch.no_grad(), rehearsal.begin():
-                loss_of(x, y)
-    result = rehearsal.result()
-    return replace(result, ahead=as_it_is.ahead, fused=True) if fast else result
+    return Rehearsed(state.model, as_it_is, rehearses)
 
 
 def _multiplications(model: CharacterModel, settings: TrainingSettings) -> int:
     """Of a forward pass over a batch, about: one a weight and position."""
     return settings.batch_size * model.settings.block_size * sum(p.numel() for p in model.parameters())
-
-
-def _one_of_each_size(windows: Tensor, settings: TrainingSettings) -> list[tuple[Tensor, Tensor]]:
-    """A batch as large as an epoch's are, and one as large as its last where that is shorter."""
-    whole, n = settings.batch_size, len(windows)
-    sizes = sorted({min(whole, n), n % whole} - {0}, reverse=True)
-    return [batch for size in sizes for batch in batches(windows[:size], size, settings.device)]
 
 
 def _clip_fast(parameters: list[torch.nn.Parameter], max_norm: float) -> None:
@@ -207,11 +181,11 @@ def validation_loss(model: CharacterModel, valid: Tensor, settings: TrainingSett
 
 
 def _validate(
-    state: TrainingState, loss_of: LossOf, valid: Tensor, settings: TrainingSettings, exactness: Exactness
+    state: TrainingState, loss_of: LossOf, valid: Tensor, settings: TrainingSettings, rehearsed: Rehearsed
 ) -> Iterator[Event]:
     state.model.eval()
     mean: Tensor | None = None
-    for count, so_far in enumerate(_running_validation(loss_of, valid, settings, exactness.computing), start=1):
+    for count, so_far in enumerate(_running_validation(loss_of, valid, settings, rehearsed.computing), start=1):
         mean = so_far
         yield Validated(state.epoch + 1, count)
     assert mean is not None
@@ -226,11 +200,11 @@ def _running_validation(
     loss_of: LossOf,
     valid: Tensor,
     settings: TrainingSettings,
-    computing: Callable[[], AbstractContextManager[object]] = nullcontext,
+    computing: Callable[[Tensor], AbstractContextManager[object]] = nullcontext,
 ) -> Iterator[Tensor]:
     mean: Tensor | None = None
     for count, (x, y) in enumerate(batches(valid, settings.batch_size, settings.device), start=1):
-        with torch.no_grad(), computing():
+        with torch.no_grad(), computing(x):
             mean = r_semantics.running_mean(mean, loss_of(x, y), count)
         yield mean
 

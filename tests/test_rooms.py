@@ -15,7 +15,7 @@ FLOORS = (
     ("output",),
     ("isolation",),
     ("settings", "vocabulary", "encoding", "corpus", "text_remarks"),
-    ("r_semantics", "products", "ahead", "fused", "exactness", "models", "trace", "training"),
+    ("r_semantics", "products", "ahead", "fused", "exactness", "rehearsal", "models", "trace", "training"),
     ("cached_forward", "generation", "weights", "losses", "checkpoints"),
     ("r_files",),
     ("figures", "picking", "runs"),

@@ -24,14 +24,14 @@ class Ratio:
     Attributes:
         clock, processor: the ratio by the clock and of the processor's time.
         asked: what it should reach, with its sign: `<= 0.66`.
-        milliseconds: by the clock, of what is measured and of what it is measured against.
+        milliseconds: by the clock, of what is measured and of what it is measured against: a step, a token, a whole.
     """
 
     name: str
     clock: float
     processor: float
-    asked: str | None = None
-    milliseconds: tuple[float, float] | None = None
+    asked: str | None
+    milliseconds: tuple[float, float]
 
     @property
     def reached(self) -> bool | None:
@@ -40,11 +40,6 @@ class Ratio:
             return None
         sign, number = self.asked.split()
         return self.clock <= float(number) if sign == "<=" else self.clock >= float(number)
-
-    def __str__(self) -> str:
-        asked = "" if self.asked is None else f"; asked {self.asked}{'' if self.reached else ', NOT REACHED'}"
-        of = "" if self.milliseconds is None else "; {:.4g} against {:.4g} ms".format(*self.milliseconds)
-        return f"{self.name}: {self.clock:.2f} ({self.processor:.2f} of the processor's time{of}){asked}"
 
 
 def ratio(name: str, a: list[Seconds], b: list[Seconds], asked: str | None = None, upside_down: bool = False) -> Ratio:

@@ -55,8 +55,9 @@ class Ahead:
         self._drawn.append(draw)
         if self._next is not None and self._state is not None:
             if place < len(self._next.draws) and self._next.draws[place] == draw:
-                drawn, self._state = self._next.masks[place].result()
-                return mask.copy_(drawn)
+                ready, self._state = self._next.masks[place].result()
+                # Its memory itself, where numbers lie in it as in `mask`: a copy takes longer.
+                return mask.set_(ready) if mask.is_contiguous() else mask.copy_(ready)  # type: ignore[call-overload]
             # This step is another than the last: it draws by itself from here on.
             torch.set_rng_state(self._state)
             self._state = None

@@ -86,7 +86,9 @@ class CachedForward:
             self._tables = self._first_projections()
         if self._in_one_go == 1:
             return None
-        windows = self._computed(ids, start) if self._next is None else self._next.result()
+        windows = None if self._next is None else self._next.result()
+        if windows is None or windows.start != start:
+            windows = self._computed(ids, start)
         if self._worker is not None:
             self._next = self._worker.submit(self._computed, ids, windows.end)
         return windows

@@ -1,10 +1,8 @@
 """The luz loop: epochs, steps, validation, history. It reports events and knows no terminal and no files."""
 
-import copy
-import math
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -13,10 +11,11 @@ from torch import Tensor
 from pygpt import r_semantics
 from pygpt.ahead import Ahead
 from pygpt.corpus import batches, sampled
-from pygpt.exactness import Exactness, Rehearsal
+from pygpt.exactness import Exactness
 from pygpt.models import CharacterModel, build_model, cross_entropy
 from pygpt.processes import ALONE, Processes
 from pygpt.r_optimizers import r_optimizer
+from pygpt.rehearsal import Rehearsed
 from pygpt.settings import ModelSettings, TrainingSettings
 from pygpt.shares import LossOf, Shares, whole
 from pygpt.shuffling import Shuffling
@@ -99,17 +98,12 @@ def fit(
     processes add numbers in another order, so their losses are R's within rounding.
 
     Yields:
-        Exactness first, where a rehearsal found it; Step after each step; Validated and, at the end, Epoch in each
-        validation.
+        Exactness before the Step in which a rehearsal found something new; Step after each step; Validated and, at the
+        end, Epoch in each validation.
     """
     parameters = r_semantics.parameters(state.model)
     shares = Shares(processes, settings.accumulate, parameters, own_masks=not settings.compile)
-    threads = torch.get_num_threads()
-    exactness = Exactness(threads, threads) if shares.several else _rehearsed(state, train, valid, settings)
-    exactness.prepare(state.model)
-    of_r = settings.engine == "r"
-    if of_r and (exactness.threads != exactness.r_threads or exactness.quick or exactness.ahead):
-        yield exactness
+    rehearsed, told, of_r = _rehearsed(state, settings, shares.several), None, settings.engine == "r"
     loss_of = _loss_of(state.model, settings)
     clip = r_semantics.clip_grad_norm if of_r else _clip_fast
     while state.epoch < settings.epochs:
@@ -118,15 +112,18 @@ def fit(
         for x, y in batches(train, settings.batch_size, settings.device, order, state.step_in_epoch):
             if settings.max_steps is not None and state.step >= settings.max_steps:
                 return
-            with exactness.computing():
+            with rehearsed.computing(x):
                 loss = training_step(
                     loss_of, state.optimizer, parameters, x, y, settings.max_norm, clip, shares.backward
                 )
+            if of_r and rehearsed.exactness.is_news_after(told):
+                told = rehearsed.exactness
+                yield told
             state.step += 1
             state.step_in_epoch += 1
             state.mean_loss = r_semantics.running_mean(state.mean_loss, loss, state.step_in_epoch)
             yield Step(state.step, state.epoch + 1, loss.item())
-        yield from _validate(state, partial(shares.loss, loss_of), valid, settings, exactness)
+        yield from _validate(state, partial(shares.loss, loss_of), valid, settings, rehearsed)
 
 
 def training_step(
@@ -157,53 +154,30 @@ def training_step(
     return loss
 
 
-def _rehearsed(state: TrainingState, train: Tensor, valid: Tensor, settings: TrainingSettings) -> Exactness:
-    """How this training keeps R's bits, or engine fast its own: found by a rehearsal, which leaves all as it was.
+def _rehearsed(state: TrainingState, settings: TrainingSettings, several: bool) -> Rehearsed:
+    """How this training keeps R's bits, or engine fast its own.
 
-    There is none where threads are R's and the model is so small that nothing can be gained, nor for bf16.
+    Nothing is rehearsed where threads are R's and the model is so small that nothing can be gained, nor for bf16, nor for
+    batches in several shares.
     """
     threads, fast = torch.get_num_threads(), settings.engine == "fast"
+    if several:
+        return Rehearsed(state.model, Exactness(threads, threads), False)
     r_threads = threads if fast else settings.r_threads
-    steps_left = 0 if state.epoch >= settings.epochs else (settings.max_steps or math.inf) - state.step
     on_cpu = torch.device(settings.device).type == "cpu"
     draws_ahead = fast and on_cpu and threads > 1 and state.model.settings.dropout > 0 and not settings.compile
-    as_it_is = Exactness(threads, threads, ahead=Ahead() if draws_ahead else None, fused=fast)
-    if settings.bf16 or settings.compile or not on_cpu or steps_left <= 0:
-        return as_it_is
-    if threads == r_threads and (steps_left < _FEW_STEPS or _multiplications(state.model, settings) < _MANY):
-        return as_it_is
-    as_it_is.prepare(state.model)
-    model, optimizer = copy.deepcopy((state.model, state.optimizer))
-    parameters, rehearsal, loss_of = (
-        r_semantics.parameters(model),
-        Rehearsal(threads, r_threads),
-        _loss_of(model, settings),
+    few = settings.max_steps is not None and settings.max_steps - state.step < _FEW_STEPS
+    gains = threads != r_threads or not (few or _multiplications(state.model, settings) < _MANY)
+    rehearses = on_cpu and gains and not (settings.bf16 or settings.compile)
+    as_it_is = Exactness(
+        threads, r_threads if rehearses else threads, ahead=Ahead() if draws_ahead else None, fused=fast
     )
-    in_epoch = epoch_windows(len(train), settings)
-    whole_epoch = steps_left >= -(-in_epoch // settings.batch_size) - state.step_in_epoch
-    with torch.random.fork_rng(devices=()):
-        for x, y in _one_of_each_size(train, in_epoch, settings)[: None if whole_epoch else 1]:
-            with rehearsal.begin():
-                training_step(loss_of, optimizer, parameters, x, y, settings.max_norm)
-        model.eval()
-        for x, y in _one_of_each_size(valid, len(valid), settings) if whole_epoch else ():
-            with torch.no_grad(), rehearsal.begin():
-                loss_of(x, y)
-    result = rehearsal.result()
-    return replace(result, ahead=as_it_is.ahead, fused=True) if fast else result
+    return Rehearsed(state.model, as_it_is, rehearses)
 
 
 def _multiplications(model: CharacterModel, settings: TrainingSettings) -> int:
     """Of a forward pass over a batch, about: one a weight and position."""
     return settings.batch_size * model.settings.block_size * sum(p.numel() for p in model.parameters())
-
-
-def _one_of_each_size(windows: Tensor, n: int, settings: TrainingSettings) -> list[tuple[Tensor, Tensor]]:
-    """A batch as large as those of an epoch of n windows are, and one as large as its last where that is shorter."""
-    whole = settings.batch_size
-    sizes = sorted({min(whole, n), n % whole} - {0}, reverse=True)
-    places = [torch.arange(size) % len(windows) for size in sizes]
-    return [batch for at in places for batch in batches(windows, len(at), settings.device, at)]
 
 
 def _clip_fast(parameters: list[torch.nn.Parameter], max_norm: float) -> None:
@@ -222,11 +196,11 @@ def validation_loss(model: CharacterModel, valid: Tensor, settings: TrainingSett
 
 
 def _validate(
-    state: TrainingState, loss_of: LossOf, valid: Tensor, settings: TrainingSettings, exactness: Exactness
+    state: TrainingState, loss_of: LossOf, valid: Tensor, settings: TrainingSettings, rehearsed: Rehearsed
 ) -> Iterator[Event]:
     state.model.eval()
     mean: Tensor | None = None
-    for count, so_far in enumerate(_running_validation(loss_of, valid, settings, exactness.computing), start=1):
+    for count, so_far in enumerate(_running_validation(loss_of, valid, settings, rehearsed.computing), start=1):
         mean = so_far
         yield Validated(state.epoch + 1, count)
     assert mean is not None
@@ -241,11 +215,11 @@ def _running_validation(
     loss_of: LossOf,
     valid: Tensor,
     settings: TrainingSettings,
-    computing: Callable[[], AbstractContextManager[object]] = nullcontext,
+    computing: Callable[[Tensor], AbstractContextManager[object]] = nullcontext,
 ) -> Iterator[Tensor]:
     mean: Tensor | None = None
     for count, (x, y) in enumerate(batches(valid, settings.batch_size, settings.device), start=1):
-        with torch.no_grad(), computing():
+        with torch.no_grad(), computing(x):
             mean = r_semantics.running_mean(mean, loss_of(x, y), count)
         yield mean
 

@@ -1,6 +1,5 @@
 """R's bits on any number of threads: what one thread gives, others give, and without the fallbacks they do not."""
 
-import copy
 from collections.abc import Callable
 
 import pytest
@@ -12,8 +11,9 @@ from torch import Tensor
 
 from pygpt import corpus, exactness, r_semantics, training
 from pygpt.determinism import on_threads, reproducible
-from pygpt.exactness import Exactness, Rehearsal
+from pygpt.exactness import Exactness
 from pygpt.output.messages import say
+from pygpt.rehearsal import Rehearsal
 from pygpt.settings import ModelSettings, TrainingSettings
 
 THREADS = st.sampled_from([2, 3, 4, 8, 16])
@@ -94,7 +94,7 @@ def test_a_gradient_that_is_not_in_rs_parts_is_seen_and_left_to_rs_threads(monke
 
     monkeypatch.setattr(r_semantics, "layer_norm_backward", backwards)
     what = found(SPLIT, 3, 1)
-    assert [name.split()[0] for name in what.names] == ["aten::native_layer_norm_backward"] * 2
+    assert [name.split()[0] for name in what.names] == ["aten::native_layer_norm_backward"]
     assert what.count == 1
     assert str(what) == "exact on 3 threads; 1 operation on 1"
     assert same(trained(SPLIT, 3, r_threads=1), trained(SPLIT, 1, r_threads=1))
@@ -108,18 +108,43 @@ def found(model: ModelSettings, threads: int, r_threads: int) -> Exactness:
     return event
 
 
-def test_the_rehearsal_leaves_all_as_it_was() -> None:
+def test_a_rehearsed_step_is_the_step_that_one_thread_takes() -> None:
+    def one_step(threads: int) -> list[object]:
+        with reproducible(threads):
+            state, data, settings = started(SPLIT, 1)
+            fit = training.fit(state, *data, settings)
+            told = next(fit)
+            step = next(fit) if isinstance(told, Exactness) else told
+            assert torch.get_num_threads() == threads
+            gradients = [p.grad.tolist() for p in state.model.parameters() if p.grad is not None]
+            return [step, gradients, torch.get_rng_state().tolist(), isinstance(told, Exactness)]
+
+    alone = one_step(1)
+    assert alone.pop() is False
+    for threads in (2, 4, 16):
+        rehearsed = one_step(threads)
+        assert rehearsed.pop() is True
+        assert rehearsed == alone
+
+
+def test_what_a_later_kind_of_batch_brings_is_told_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An epoch has whole batches and a short last one, to train and to validate on; each is rehearsed as it comes."""
+    true = Rehearsal._ours
+
+    def other_bits_in_short_batches(self: Rehearsal, func: object) -> Callable[..., object]:
+        if func is not torch.ops.aten.gelu.default:
+            return true(self, func)  # type: ignore[no-any-return]
+        return lambda x, **kw: torch.nn.functional.gelu(x) + (1.0 if len(x) < 8 else 0.0)
+
+    monkeypatch.setattr(Rehearsal, "_ours", other_bits_in_short_batches)
     with reproducible(2):
         state, data, settings = started(SPLIT, 1)
-        fit = training.fit(state, *data, settings)
-        before, generator = copy.deepcopy(state.model.state_dict()), torch.get_rng_state()
-        assert isinstance(next(fit), Exactness)
-        assert torch.equal(torch.get_rng_state(), generator)
-        assert torch.get_num_threads() == 2
-        assert all(torch.equal(value, before[name]) for name, value in state.model.state_dict().items())
-        assert all(p.grad is None for p in state.model.parameters())
-        assert state.optimizer.state_dict()["state"] == {}
-        assert (state.step, state.shuffle_rng) == (0, None)
+        events = list(training.fit(state, *data, settings))
+    told = [(i, e) for i, e in enumerate(events) if isinstance(e, Exactness)]
+    assert [[name.split()[:2] for name in e.names] for _, e in told] == [[], [["aten::gelu", "3x8x64"]]]
+    assert [i for i, _ in told] == [0, 4]  # before the first step and before the fourth, whose batch is short
+    monkeypatch.undo()
+    assert [e for e in events if not isinstance(e, Exactness)] == trained(SPLIT, 1, r_threads=1)[0]
 
 
 def test_nothing_is_rehearsed_where_threads_are_rs_or_no_step_is_left() -> None:
@@ -153,12 +178,12 @@ def test_an_operation_is_found_by_its_bits(operation: Callable[[Tensor], Tensor]
     library.impl("by_halves", by_halves, "CPU")
     torch.manual_seed(0)
     x = torch.randn(40, 30)
-    with on_threads(2):
+    with on_threads(3):
         expected = operation(x)
-        torch.manual_seed(0)
-        torch.randn(40, 30)
-        rehearsal = Rehearsal(2, 3)
-        with rehearsal.begin():
-            assert torch.equal(operation(x), expected)
-    assert rehearsal.result().count == differs
+    torch.manual_seed(0)
+    torch.randn(40, 30)
+    rehearsal = Rehearsal(2, 3)
+    with on_threads(2), rehearsal.begin():
+        assert torch.equal(operation(x), expected)
+    assert rehearsal.result(Exactness(2, 3)).count == differs
     library._destroy()

@@ -157,6 +157,11 @@ def _plan(ready: Training) -> str:
         f"{ready.total_steps:,} steps, seed {s.seed}, engine {s.engine} on {s.device}, {threads}, "
         f"padding row {s.padding_row}",
     ]
+    if s.engine == "r" and torch.device(s.device).type != "cpu":
+        lines.append(
+            f"on {s.device} these are R's operations in R's order, but not the bits of R on a CPU: "
+            "a GPU adds up in other orders, and draws other numbers for dropout"
+        )
     if ready.processes.count > 1:
         lines.append(
             f"{ready.processes.count} processes share every batch: losses are those of one within rounding, "

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -262,8 +263,11 @@ def _optimizer(model: CharacterModel, settings: TrainingSettings) -> torch.optim
 
 
 def _loss_of(model: CharacterModel, settings: TrainingSettings) -> LossOf:
-    logits: Callable[[Tensor], Tensor] = torch.compile(model) if settings.compile else model
     device = torch.device(settings.device).type
+    # On a GPU the kernels of a step are many and short: as CUDA graphs they are started all at once. Their shapes are
+    # fixed, so the short last batch has graphs of its own.
+    how: dict[str, Any] = {"mode": "reduce-overhead", "dynamic": False} if device == "cuda" else {}
+    logits: Callable[[Tensor], Tensor] = torch.compile(model, **how) if settings.compile else model
 
     def loss(x: Tensor, y: Tensor) -> Tensor:
         return cross_entropy(logits(x), y)

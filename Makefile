@@ -7,7 +7,7 @@ DEMO = --corpus sample --share 1 --block-size 32 --n-embd 64 --epochs 1 --batch-
 FEW_THREADS = OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo recordings test test-slow coverage lint docs bench spread clean
+.PHONY: help demo recordings test test-slow coverage lint docs bench spread cost clean
 
 help: ## this list
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ bench: $(VENV)/.installed ## how fast training, generation and grading are here,
 
 spread: $(VENV)/.installed ## the course's spread over seeds after every epoch, and its mistakes, into data/: hours
 	$(VENV)/bin/python -m benchmarks.spread
+
+cost: $(VENV)/.installed ## what a step costs as block, width, batch and text grow: docs/cost.json and figures, some minutes
+	$(VENV)/bin/python -m benchmarks.cost
 
 clean: ## remove what the others made: the environment, runs/demo, build, dist, site, coverage
 	rm -rf $(VENV) runs/demo build dist site htmlcov .coverage .coverage.*

@@ -51,7 +51,7 @@ MUTANTS = {
     "no weight decay": ("r_semantics.py", "1 - lr * group", "1 - 0 * lr * group", r"step1\.wpe\.weight", True),
     "loss summed by window": ("models.py", "functional.cross_entropy(", "2 * functional.cross_entropy(", "loss", True),
     "no dropout on the embedding": ("models.py", "self.drop0(tokens", "(tokens", r"act\.embedding|train_loss1", True),
-    "no temperature": ("generation.py", "torch.softmax(logits / temperature", "torch.softmax(logits", "generated", True),
+    "no temperature": ("generation.py", "torch.softmax(logits / how.temperature", "torch.softmax(logits", "generated", True),
 }  # fmt: skip
 # Faults that only a whole training shows; on one recording, as they take longer. The recordings' gradients are too
 # short for clipping: that is held against the oracle (test_oracle.py).

@@ -239,7 +239,7 @@ def _layer_norm(h: Tensor, norm: nn.LayerNorm) -> Tensor:
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor, gelu: bool = False, add: Tensor | None = None) -> Tensor:
     """x W' + b, GELU of it where asked, and `add`: (rows, n) -> (rows, m)"""
-    if _ONEDNN and len(x) >= _ROWS_FOR_ONEDNN:
+    if _ONEDNN and x.dtype == torch.float32 and len(x) >= _ROWS_FOR_ONEDNN:
         onednn = torch.ops.mkldnn._linear_pointwise
         attr, algorithm = ("gelu", "none") if gelu else ("none", "")
         product: Tensor

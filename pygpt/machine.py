@@ -1,12 +1,22 @@
 """Whether this machine can do what the settings ask for: device, threads, processes."""
 
+import dataclasses
 import threading
+from typing import Any
 
 import torch
 
 from pygpt.errors import PygptError
 from pygpt.processes import Processes
 from pygpt.settings import TrainingSettings
+
+
+def for_gpu(settings: TrainingSettings, given: dict[str, Any], processes: Processes) -> TrainingSettings:
+    """Engine fast on a GPU: bf16 and compiled to CUDA graphs, where `given` does not say otherwise."""
+    if settings.engine != "fast" or torch.device(settings.device).type != "cuda":
+        return settings
+    own = {"bf16": True, "compile": processes.count == 1} | {k: v for k, v in given.items() if v is not None}
+    return dataclasses.replace(settings, bf16=own["bf16"], compile=own["compile"])
 
 
 def check_machine(settings: TrainingSettings, processes: Processes) -> None:

@@ -160,6 +160,11 @@ def _plan(ready: Training) -> str:
     ]
     if ready.picked:
         lines.append(f"picked: {ready.picked}")
+    if s.engine == "r" and torch.device(s.device).type != "cpu":
+        lines.append(
+            f"on {s.device} these are R's operations in R's order, but not the bits of R on a CPU: "
+            "a GPU adds up in other orders, and draws other numbers for dropout"
+        )
     if ready.processes.count > 1:
         lines.append(
             f"{ready.processes.count} processes share every batch: losses are those of one within rounding, "

@@ -177,7 +177,8 @@ class AdamW(torch.optim.Optimizer):
         # torch.div, since `lr / tensor` takes the reciprocal first and so rounds twice.
         step_size = torch.div(torch.full_like(step, lr), bias_correction1)
         denominators = torch._foreach_sqrt(squares)
-        torch._foreach_div_(denominators, torch.sqrt(bias_correction2))
+        # A list on a GPU takes no divisor from elsewhere.
+        torch._foreach_div_(denominators, torch.sqrt(bias_correction2).to(denominators[0].device))
         torch._foreach_add_(denominators, eps)
         torch._foreach_addcdiv_(trained, averages, denominators, value=-step_size.item())
 

@@ -16,7 +16,7 @@ from pygpt.determinism import ALL_CORES
 from pygpt.errors import PygptError
 from pygpt.exactness import Exactness
 from pygpt.large_corpus import LargeCorpus, open_corpus
-from pygpt.machine import check_machine
+from pygpt.machine import check_machine, for_gpu
 from pygpt.output.messages import Listed, Message, say
 from pygpt.picking import pick
 from pygpt.processes import ALONE, Processes
@@ -98,6 +98,7 @@ def begin(folder: Path, given: dict[str, Any], processes: Processes = ALONE) -> 
     settings = _settled(from_dict(TrainingSettings, for_training))
     from_dict(ModelSettings, for_model)  # says what is wrong before a long text is read
     check_machine(settings, processes)
+    settings = for_gpu(settings, given, processes)
     checkpoints.refuse_to_overwrite(folder)
     corpus = open_corpus(settings.corpus)
     if "share" not in given and _is_own(corpus):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -157,8 +158,8 @@ def training_step(
 def _rehearsed(state: TrainingState, settings: TrainingSettings, several: bool) -> Rehearsed:
     """How this training keeps R's bits, or engine fast its own.
 
-    Nothing is rehearsed where threads are R's and the model is so small that nothing can be gained, nor for bf16, nor for
-    batches in several shares.
+    Nothing is rehearsed where threads are R's and the model is so small that nothing can be gained, nor for bf16, nor
+    for batches in several shares.
     """
     threads, fast = torch.get_num_threads(), settings.engine == "fast"
     if several:
@@ -256,8 +257,11 @@ def _optimizer(model: CharacterModel, settings: TrainingSettings) -> torch.optim
 
 
 def _loss_of(model: CharacterModel, settings: TrainingSettings) -> LossOf:
-    logits: Callable[[Tensor], Tensor] = torch.compile(model) if settings.compile else model
     device = torch.device(settings.device).type
+    # On a GPU the kernels of a step are many and short: as CUDA graphs they are started all at once. Their shapes are
+    # fixed, so the short last batch has graphs of its own.
+    how: dict[str, Any] = {"mode": "reduce-overhead", "dynamic": False} if device == "cuda" else {}
+    logits: Callable[[Tensor], Tensor] = torch.compile(model, **how) if settings.compile else model
 
     def loss(x: Tensor, y: Tensor) -> Tensor:
         return cross_entropy(logits(x), y)

@@ -1,6 +1,7 @@
 # An exercise whose settings a file says, on R torch and luz: what pygpt's engine r is held against.
 # Rscript any_exercise.R --settings FILE.json --corpus FILE --out DIR
 
+#' The options of this script.
 any_exercise_options <- function() {
   list(option("settings", "FILE", "JSON: the model's settings under R's names, the training's, the text's",
               read_file_name, required = TRUE),

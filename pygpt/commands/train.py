@@ -23,6 +23,9 @@ def train(config: Path | None, out: Path | None, resume: bool, **options: Any) -
 
     The defaults are the course's. The same seed gives R's losses and weights, bit for bit (engine r).
     Lengths are in characters, losses in nats per character.
+
+    Several processes share every batch when torchrun starts them:
+    torchrun --nproc-per-node 2 -m pygpt train --out runs/two
     """
     given = given_settings(config, options)
 

@@ -46,7 +46,7 @@ def test_the_older_form_is_read_too(cli: Cli, port: Callable[..., Path]) -> None
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (PORT.replace("def build", "def bulid"), "has no function build. Did you mean 'bulid'?"),
+        (PORT.replace("def build", "def buildd"), "has no function build. Did you mean 'buildd'?"),
         (PORT.replace("return Net()", "return 3"), "build() must return a torch.nn.Module, not int"),
         (PORT.replace("return Net()", "return Nett()"), "build() stops with NameError: name 'Nett' is not defined"),
         (PORT + "1 +", "does not load: SyntaxError"),

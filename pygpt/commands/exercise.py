@@ -70,6 +70,7 @@ def check(file: Path, lang: str) -> None:
     from pygpt.exercises.preparation import check_prompt
     from pygpt.exercises.text import read_text, vocabulary_of, windows
     from pygpt.grading.rubric import exercise_rubric
+    from pygpt.training import epoch_windows
 
     both = files(file)
     exercise_rubric(both)
@@ -78,7 +79,7 @@ def check(file: Path, lang: str) -> None:
         check_prompt(one, text)
         vocabulary = vocabulary_of(one, text)
         train, valid = windows(one, text, vocabulary)
-        steps = one.training.epochs * -(-len(train) // one.training.batch_size)
+        steps = one.training.epochs * -(-epoch_windows(len(train), one.training) // one.training.batch_size)
         click.echo(
             tell(
                 lang,
@@ -114,12 +115,15 @@ def prepare(file: Path, out: Path | None, seeds: int, with_r: bool, lang: str) -
     out = out or default_out(file)
     work = file.with_name(f"{file.stem}_work")
     preparations = [Preparation(one, work, seeds) for one in files(file).values()]
+    if with_r:
+        from pygpt.exercises.with_r import check_known, compare_with_r
+
+        for preparation in preparations:
+            check_known(preparation.file)
     if not watch([(one, part) for one in preparations for part in one.parts], lang):
         click.echo(tell(lang, "Stopped; everything is saved. The same command goes on from there."))
         raise click.exceptions.Exit(INTERRUPTED)
     if with_r:
-        from pygpt.exercises.with_r import compare_with_r
-
         for preparation in preparations:
             click.echo(tell(lang, "R trains {path} …", path=preparation.file.path), err=True)
             compare_with_r(preparation)

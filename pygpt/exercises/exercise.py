@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from pygpt.exercises.floor import Floors
 from pygpt.exercises.folder import Folder
+from pygpt.generation import Rule
 from pygpt.output.messages import Words
 from pygpt.settings import ModelName, ModelSettings, TrainingSettings
 
@@ -43,13 +44,17 @@ class TextSource:
 
 @dataclass(frozen=True)
 class Generation:
-    """The text that a trained model writes: `tokens` characters after `prompt`, seeded just before."""
+    """The text that a trained model writes: `tokens` characters after `prompt`, seeded just before.
+
+    `top_k` and `rule` are those of `generation.generate`.
+    """
 
     prompt: str
     tokens: int = 400
     temperature: float = 0.8
     seed: int = 123
     top_k: int | None = None
+    rule: Rule = "course"
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,8 @@ def mistakes_of(file: ExerciseFile) -> list[Mistake]:
         if own.get(name) != value and not (name == "n_embd" and value % m.n_head) and value > 0
     ]
     both = [*_CHANGES[:2], _no_dropout(file), *_CHANGES[2:], *of_settings]
-    return [mistake for mistake in both if mistake is not None and m.model in mistake.models]
+    made = [mistake for mistake in both if mistake is not None and m.model in mistake.models]
+    return [mistake for mistake in made if not mistake.in_order or t.order == "shuffle"]
 
 
 def start(mistake: Mistake, state: TrainingState, train: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from pygpt import runs, training
+from pygpt import corpus, runs, training
 from pygpt.checkpoints import SETTINGS
 from pygpt.corpus import Corpus
 from pygpt.determinism import ALL_CORES, reproducible
@@ -30,6 +30,8 @@ from pygpt.training import Epoch, Step
 
 TRUTH = "truth"
 _MISTAKES = "mistakes.json"
+# All trainings of a spread alike: nothing is left to what a few timed steps find quicker.
+_FAST: dict[str, Any] = {"engine": "fast", "r_threads": 1, "bf16": False, "compile": False, "threads": ALL_CORES}
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ class Preparation:
             ready = runs.resume(folder, {})
         else:
             seed = self.file.training.seed if part.name == TRUTH else int(part.name.removeprefix("seed_"))
-            engine = {"engine": "r"} if part.name == TRUTH else {"engine": "fast", "r_threads": 1}
+            engine = {"engine": "r"} if part.name == TRUTH else _FAST
             ready = runs.begin(folder, settings_of(self.file) | engine | {"seed": seed})
         torch.set_num_threads(ready.run.training.threads or 1)
         yield ready.state.step
@@ -139,7 +141,7 @@ class Preparation:
         """A mistake's epoch begins anew where it was stopped."""
         assert part.mistake
         shape, settings = self._with(part.mistake.settings)
-        settings = dataclasses.replace(settings, engine="fast", r_threads=1, epochs=1, threads=ALL_CORES)
+        settings = dataclasses.replace(settings, **_FAST, epochs=1)
         file = dataclasses.replace(self.file, model=shape, training=settings)
         train, valid = windows(file, self.text, self.vocabulary)
         state = training.start(dataclasses.replace(shape, vocab_size=len(self.vocabulary)), settings)
@@ -162,11 +164,11 @@ class Preparation:
         """Of an epoch; 0 where the text is too short for it."""
         model, settings = self._with(changed)
         used = math.floor(settings.share * len(self.text.text))
-        train = math.floor(settings.train_share * used)
+        train = corpus.whole_share(settings.train_share, used, settings.split_at)
         shortest = model.block_size + 2
         if min(train, used - train) < shortest:
             return 0
-        return -(-(train - model.block_size) // settings.batch_size)
+        return -(-training.epoch_windows(train - model.block_size, settings) // settings.batch_size)
 
     def _cost(self, changed: dict[str, Any]) -> float:
         model, _ = self._with(changed)

@@ -5,13 +5,14 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pygpt.errors import PygptError
 from pygpt.exercises import tables
 from pygpt.exercises.exercise import HOW, ExerciseFile, Generation, Published, TextSource
 from pygpt.exercises.folder import Folder
 from pygpt.exercises.lines import line_of
+from pygpt.generation import Rule
 from pygpt.output.messages import Listed, Message, say
 from pygpt.output.spelling import did_you_mean
 from pygpt.settings import OTHER_NAMES, ModelSettings, Settings, TrainingSettings, from_dict
@@ -20,6 +21,7 @@ from pygpt.vocabulary import ORDERS
 FORMAT = 1
 OF_TEXT = ("share", "train_share", "vocabulary")
 _MOST_BYTES = 1 << 20
+_RULES = get_args(Rule)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 KEYS: dict[str, tuple[str, ...]] = {
     "": ("format", "number", "beside", "title", "model", "training", "text", "generation", "published", "grading"),
@@ -186,6 +188,7 @@ def _generation(reading: Reading) -> Generation:
             say("a whole number from 0 to 2^63 - 1"),
         ),
         "top_k": (type(k := values.get("top_k", 1)) is int and k >= 1, whole),
+        "rule": (values.get("rule", _RULES[0]) in _RULES, say("one of {choices}", choices=", ".join(_RULES))),
     }
     for name, (right, what) in allowed.items():
         if not right:

@@ -19,6 +19,6 @@ def written(network: CharacterModel, vocabulary: Vocabulary, how: Generation, r_
         return None
     prompt = vocabulary.encode(how.prompt, say("the course's prompt")).tolist()
     with reproducible():
-        drawn = generate(network, prompt, how.tokens, how.temperature, (how.seed,), how.top_k, r_threads)
+        drawn = generate(network, prompt, how.tokens, how.temperature, (how.seed,), how.top_k, r_threads, how.rule)
         rows = [row for (row,) in drawn]
     return vocabulary.decode(rows)

@@ -32,6 +32,12 @@ _ABOUT: dict[str, Message] = {
     "model.n_layer": say("Blocks (N_Layers)."),
     "model.n_head": say("Attention heads in each block (Head)."),
     "model.dropout": say("Share of values dropped in training (p0)."),
+    "training.split_at": say("How the number of characters to train on is made whole: floor, or R's round."),
+    "training.order": say("shuffle: every window once an epoch; sample: windows that R's sample() draws."),
+    "training.sample_seed": say("Of order sample: what R's set.seed() is given."),
+    "training.epoch_windows": say("Of order sample: windows drawn in an epoch."),
+    "training.valid_windows": say("Validate on the first so many windows."),
+    "training.optimizer": say("adamw, or adam (without weight decay)."),
     "training.batch_size": say("Windows in each step."),
     "training.lr": say("Learning rate."),
     "training.max_norm": say("Gradients are scaled down to this norm."),
@@ -42,6 +48,7 @@ _ABOUT: dict[str, Message] = {
     "generation.tokens": say("How many characters follow."),
     "generation.temperature": say("What the logits are divided by; 0 takes the likeliest character each time."),
     "generation.seed": say("What torch_manual_seed is given just before."),
+    "generation.rule": say("course, or gpt4r: how R draws among the k likeliest."),
     "generation.top_k": say("Draw from the k likeliest characters only."),
 }
 _EXAMPLES = (

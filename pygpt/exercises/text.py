@@ -98,9 +98,10 @@ def windows(file: ExerciseFile, text: Corpus, vocabulary: Vocabulary) -> tuple[T
     Raises:
         PygptError: the text is too short for them.
     """
-    parts = corpus.split(vocabulary.encode(text.text), file.training.share, file.training.train_share)
+    t = file.training
+    parts = corpus.split(vocabulary.encode(text.text), t.share, t.train_share, t.split_at)
     train, valid = (corpus.windows(part, file.model.block_size, say("the course's text")) for part in parts)
-    return train, valid
+    return train, valid[: t.valid_windows]
 
 
 def vocabulary_of(file: ExerciseFile, text: Corpus) -> Vocabulary:

@@ -6,13 +6,13 @@ import numpy as np
 
 from pygpt import checkpoints
 from pygpt.errors import PygptError
-from pygpt.exercises.exercise import HOW, PARTS, ExerciseFile
+from pygpt.exercises.exercise import HOW, PARTS, ExerciseFile, Generation
 from pygpt.exercises.preparation import TRUTH, Preparation
 from pygpt.exercises.sampling import written
 from pygpt.files import json_text, shipped, write_atomically
 from pygpt.losses import read_history, read_steps
 from pygpt.output.messages import Message, say
-from pygpt.r.process import run_script
+from pygpt.r.process import find_r, run_script
 from pygpt.settings import R_MODELS, TrainingSettings
 from pygpt.weights import weights_sha256
 
@@ -26,12 +26,10 @@ def compare_with_r(preparation: Preparation) -> None:
     R's own messages go to stderr as they come.
 
     Raises:
-        PygptError: R or one of its packages is missing, R's code has no such setting, or anything differs, which is
-            named.
+        PygptError: R or one of its packages is missing, or anything differs, which is named.
     """
     out = preparation.work / "R"
     if not (out / "weights.txt").is_file():
-        _check_known(preparation.file)
         _train(preparation, out)
     difference = _difference(preparation, out)
     if difference is not None:
@@ -41,15 +39,16 @@ def compare_with_r(preparation: Preparation) -> None:
         )  # fmt: skip
 
 
-def _check_known(file: ExerciseFile) -> None:
+def check_known(file: ExerciseFile) -> None:
+    """Raise PygptError where R is missing, or the course's R code has not all of an exercise's settings."""
+    find_r()
     default = TrainingSettings()
     other = [
         name
         for name in vars(default)
         if name not in (*HOW, *_KNOWN) and getattr(file.training, name) != getattr(default, name)
     ]
-    if file.generation.top_k is not None:
-        other.append("top_k")
+    other += [name for name in ("top_k", "rule") if getattr(file.generation, name) != getattr(Generation(""), name)]
     if other:
         raise PygptError(
             "{path}: the course's R code has no {names}: prepare it without --with-r", path=file.path,

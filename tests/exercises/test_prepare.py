@@ -235,3 +235,21 @@ def test_a_text_that_changed_is_refused(cli: Cli, tmp_path: Path) -> None:
     now = corpus.read_corpus(str(tmp_path / "s" / "t.txt")).sha256
     for command in ("check", "prepare"):
         refused(cli("exercise", command, tmp_path / "s" / "exercise.toml"), "is another one", f'sha256 = "{now}"')
+
+
+def test_an_exercise_of_gpt4rs_kind_is_prepared(cli: Cli, tmp_path: Path) -> None:
+    assert cli("exercise", "new", tmp_path, *SMALL).exit_code == 0
+    file = tmp_path / "exercise.toml"
+    text = file.read_text().replace('order = "shuffle"', 'order = "sample"\nepoch_windows = 300\nvalid_windows = 64')
+    text = text.replace('optimizer = "adamw"', 'optimizer = "adam"').replace('split_at = "floor"', 'split_at = "round"')
+    text = text.replace("[generation]", '[generation]\ntop_k = 3\nrule = "gpt4r"').replace('rule = "course"', "")
+    file.write_text(text)
+    done = cli("exercise", "prepare", file, "--seeds", 2)
+    assert done.exit_code == 0, done.output
+    e = exercise(file)
+    assert len(e.recorded.steps) == 2 * 5  # 300 windows in batches of 64, twice
+    assert "no_shuffle" not in {mistake.name for mistake in e.mistakes}
+    told = cli("exercise", "prepare", file, "--seeds", 2, "--with-r")
+    assert told.exit_code == 2
+    if "R is not installed" not in told.stderr:
+        refused(told, "the course's R code has no", "optimizer", "rule")

@@ -144,3 +144,12 @@ def test_any_bytes_are_read_or_refused(tmp_path: Path) -> None:
         (tmp_path / "e.toml").write_bytes(content)
         with pytest.raises(PygptError):
             read(Folder(tmp_path), "e.toml")
+
+
+def test_gpt4rs_settings_are_an_exercise() -> None:
+    file = read(Folder(shipped("data")), "gpt4r.toml")
+    t = file.training
+    # config.R and Train.R of GPT4R
+    assert (file.model.block_size, file.model.n_embd, file.model.n_layer, file.model.n_head) == (256, 384, 6, 6)
+    assert (t.optimizer, t.lr, t.order, t.epoch_windows, t.split_at) == ("adam", 0.003, "sample", 64 * 500, "round")
+    assert (file.generation.top_k, file.generation.temperature, file.generation.rule) == (3, 0.7, "gpt4r")

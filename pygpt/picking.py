@@ -32,7 +32,7 @@ def pick(
     """
     if None not in (given.threads, given.bf16, given.compile):
         return given, None
-    steps = given.epochs * -(-len(train) // given.batch_size)
+    steps = given.epochs * -(-training.epoch_windows(len(train), given) // given.batch_size)
     steps = steps if given.max_steps is None else min(steps, given.max_steps)
     best = dataclasses.replace(
         given, threads=given.threads or ALL_CORES, bf16=bool(given.bf16), compile=bool(given.compile)

@@ -99,8 +99,11 @@ def test_compiling_is_tried_where_a_training_is_long_enough_for_it(
     assert any(s.compile for s in asked) is can
 
 
-@pytest.mark.parametrize("given", [{"epochs": 1, "batch_size": 65}, {"max_steps": 99}])
-def test_few_steps_are_not_worth_a_choice(timed: Callable[..., list[TrainingSettings]], given: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "given",
+    [{"epochs": 1, "batch_size": 65}, {"max_steps": 99}, {"epochs": 9, "order": "sample", "epoch_windows": 700}],
+)
+def test_few_steps_are_not_worth_a_choice(timed: Callable[..., list[TrainingSettings]], given: dict[str, Any]) -> None:
     asked = timed(lambda *_: 1.0)
     settings, why = pick(MODEL, fast(**given), WINDOWS, WINDOWS)
     assert (way(settings), asked) == ((False, 4, False), [])

@@ -19,7 +19,7 @@ from pygpt.module_grading.proxy import Otherwise, Proxy, own_loss, port_of
 from pygpt.module_grading.settings import Settings, differing, told
 from pygpt.output.messages import Message, say
 from pygpt.parity.compare import Comparison, Limit, Line
-from pygpt.parity.modules.check import _best, _layers
+from pygpt.parity.modules.check import layers_of, likeliest
 from pygpt.parity.modules.lines import Sides, compared, line_of
 from pygpt.parity.modules.losses import Loss, loss_of
 from pygpt.parity.modules.matching import Matched, matchings
@@ -98,8 +98,8 @@ def _built(session: Session, recording: ModuleRecording) -> tuple[Setting, Proxy
             module = port.build(**recording.args)
         ways = matchings(recording, module, spelt)
         loss = _loss(session, recording)
-        settings = [Setting(port, way, loss, "r", _layers(recording, way, module), recording.init) for way in ways]
-        return _best(recording, module, settings), module
+        settings = [Setting(port, way, loss, "r", layers_of(recording, way, module), recording.init) for way in ways]
+        return likeliest(recording, module, settings), module
     except AnswerError as failed:
         return failed
     except PygptError as failed:  # what its weight_map says

@@ -49,10 +49,10 @@ def check_module(
         module = port.built(recording.args, recording.build_seed)
     first = {name: t.detach().clone() for name, t in module.state_dict().items() if isinstance(t, Tensor)}
     settings = [
-        Setting(port, matched, loss_of(recording, port), engine, _layers(recording, matched, module), recording.init)
+        Setting(port, matched, loss_of(recording, port), engine, layers_of(recording, matched, module), recording.init)
         for matched in matchings(recording, module, weight_map or port.weight_map)
     ]
-    setting = _best(recording, module, settings)
+    setting = likeliest(recording, module, settings)
     done = replayed(recording, setting)
     limits = measured(recording, setting, done.quantities)
     sides = Sides(recording, setting.matched, module, first, limits)
@@ -114,12 +114,13 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:4]) + (" …" if len(names) > 4 else "")
 
 
-def _layers(recording: ModuleRecording, matched: Matched, module: nn.Module) -> dict[str, str]:
+def layers_of(recording: ModuleRecording, matched: Matched, module: nn.Module) -> dict[str, str]:
+    """R's submodules with the port's."""
     names = list(dict.fromkeys(call.layer for call in recording.calls))
     return matched.layers(names, [name for name, _ in module.named_modules() if name])
 
 
-def _best(recording: ModuleRecording, module: nn.Module, settings: Sequence[Setting]) -> Setting:
+def likeliest(recording: ModuleRecording, module: nn.Module, settings: Sequence[Setting]) -> Setting:
     """Of several ways in which the weights fit, the first with which the most of forward() agrees."""
     if len(settings) == 1:
         return settings[0]

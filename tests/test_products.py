@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from pygpt import corpus, products, training
-from pygpt.determinism import kernel_fingerprint, reproducible
+from pygpt.determinism import kernel_fingerprint, on_threads, reproducible
 from pygpt.exactness import Exactness
 from pygpt.exercises.opening import course
 from pygpt.output.messages import say
@@ -49,10 +49,32 @@ def test_with_the_recordings_kernels_it_has_mkls_bits(m: int, k: int, n: int) ->
     assert torch.equal(products.product(a, b), a @ b)
 
 
+@pytest.mark.parametrize(("m", "k", "n"), [(512, 1920, 128), (128, 4096, 512), (66, 1920, 128), (70, 700, 2)])
+@pytest.mark.parametrize("threads", [2, 3, 5])
+def test_blocks_of_columns_on_threads_of_their_own_are_the_product(m: int, k: int, n: int, threads: int) -> None:
+    torch.manual_seed(0)
+    a, b = torch.randn(k, m).t(), torch.randn(k, n, requires_grad=True)  # saved activations require gradients, too
+    with on_threads(threads), torch.no_grad():
+        got = products.in_columns(a, b)
+        assert torch.get_num_threads() == threads
+    assert not got.requires_grad
+    assert torch.allclose(got.double(), a.double() @ b.double(), rtol=0, atol=1e-6 * k)
+    if n > 2 and kernel_fingerprint() == course()["gpt"].fingerprint:
+        assert torch.equal(got, a @ b)
+
+
+def test_blocks_of_columns_are_for_gradients_of_weights_on_several_threads() -> None:
+    gradient, x = torch.randn(4096, 128).t(), torch.randn(4096, 128)
+    for threads, expected in ((1, [products.product]), (2, [products.product, products.in_columns])):
+        with on_threads(threads):
+            assert products.by_onednn(aten.mm.default, (gradient, x), {}) == expected
+            assert products.by_onednn(aten.mm.default, (x, gradient), {}) == [products.product]
+
+
 def test_what_is_small_or_of_another_kind_is_left_alone() -> None:
     a, b = torch.randn(128, 128), torch.randn(128, 128)
-    assert products.by_onednn(aten.mm.default, (a, b), {}) is not None
-    assert products.by_onednn(aten.addmm.default, (a[0], a, b), {}) is not None
+    assert products.by_onednn(aten.mm.default, (a, b), {}) == [products.product]
+    assert len(products.by_onednn(aten.addmm.default, (a[0], a, b), {})) == 1
     others = [
         (aten.mm.default, (a[:63], b), {}),
         (aten.mm.default, (a.double(), b.double()), {}),
@@ -61,7 +83,7 @@ def test_what_is_small_or_of_another_kind_is_left_alone() -> None:
         (aten.addmm.default, (a[0], a, b), {"beta": 2}),
         (aten.mul.Tensor, (a, b), {}),
     ]
-    assert [products.by_onednn(*other) for other in others] == [None] * len(others)
+    assert [products.by_onednn(*other) for other in others] == [[]] * len(others)
 
 
 def trained(steps: int, threads: int = 1) -> tuple[list[float], Exactness | None]:

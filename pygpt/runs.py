@@ -99,6 +99,8 @@ def begin(folder: Path, given: dict[str, Any], processes: Processes = ALONE) -> 
     from_dict(ModelSettings, for_model)  # says what is wrong before a long text is read
     check_machine(settings, processes)
     settings = for_gpu(settings, given, processes)
+    if processes.count > 1:  # a compiled model's masks cannot be shared out
+        settings = dataclasses.replace(settings, compile=bool(settings.compile))
     checkpoints.refuse_to_overwrite(folder)
     corpus = open_corpus(settings.corpus)
     if "share" not in given and _is_own(corpus):

@@ -92,7 +92,10 @@ def first_divergence(
     return str(report["first_divergence"]), report["facts"]["exact"]
 
 
-@pytest.mark.parametrize("kernels", [None, "default"], ids=["these kernels", "plain kernels"])
+@pytest.mark.parametrize(
+    "kernels",
+    [pytest.param(None, id="these kernels"), pytest.param("default", id="plain kernels", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_fault_is_reported_at_its_place(name: str, kernels: str | None, tmp_path: Path) -> None:
     *mutant, place, within_limits = MUTANTS[name]

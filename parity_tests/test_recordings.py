@@ -83,7 +83,9 @@ def test_vocabulary_is_rs(order: str) -> None:
     assert list(Vocabulary.from_text(text, order).characters) == expected
 
 
-@pytest.mark.parametrize(("model", "name"), [("gpt", "gpt"), ("gpt_noattn", "noattn")])
+@pytest.mark.parametrize(
+    ("model", "name"), [("gpt", "gpt"), pytest.param("gpt_noattn", "noattn", marks=pytest.mark.slow)]
+)
 def test_the_first_hundred_steps_on_shakespeare(model: str, name: str) -> None:
     try:
         text = corpus.read_corpus("shakespeare").text

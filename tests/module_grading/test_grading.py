@@ -80,7 +80,7 @@ def test_right_ports(source: str, tmp_path: Path) -> None:
 
 @needs_isolation
 @pytest.mark.parametrize(
-    "name", ["autoencoder", "cnn", *(pytest.param(name, marks=pytest.mark.slow) for name in ("gpt", "lstm", "mlp"))]
+    "name", ["autoencoder", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cnn", "gpt", "lstm", "mlp"))]
 )
 def test_the_examples_are_right(name: str) -> None:
     """Several outputs and a loss of its own; batch norms; tied weights; gates."""

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from pygpt.errors import PygptError
 from pygpt.isolation import bubblewrap, group
 
 _TOKEN = "PYGPT_GRADER_PROCESS"
+_SECONDS_TO_END = 2.0
 _running: "set[Process]" = set()
 """Of this grader: it examines one submission at a time, so these are all of one."""
 
@@ -104,8 +106,14 @@ def memory() -> int:
 
 
 def stop_all() -> None:
-    """Kill all that is watched; the sockets are left, for who reads there to be told."""
-    _kill(_resident())
+    """Kill all that is watched, and let the kernel take its memory back, which would be counted again.
+
+    The sockets are left, for who reads there to be told.
+    """
+    killed, until = _resident(), time.monotonic() + _SECONDS_TO_END
+    _kill(killed)
+    while any(pages for pid, pages in _processes()[1].items() if pid in killed) and time.monotonic() < until:
+        time.sleep(0.02)
 
 
 def _resident() -> dict[int, int]:

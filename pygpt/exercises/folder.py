@@ -1,10 +1,12 @@
 """Files by name, in a folder or in a zip: what an exercise is kept in."""
 
 import hashlib
+import json
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pygpt.errors import PygptError
 
@@ -54,6 +56,26 @@ class Folder:
             raise PygptError("{path} is too large to be part of an exercise", path=path)
         return content
 
+    def content(self, name: str, format: int) -> dict[str, Any]:
+        """What a JSON file of this format says.
+
+        Raises:
+            PygptError: as `read`, it is no such file, or of another format.
+        """
+        path = self.path / name
+        try:
+            content: dict[str, Any] = json.loads(self.read(name))
+            version = content["format"]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise damaged(path) from error
+        if version != format:
+            raise PygptError(
+                "{path} has format {version}; this pygpt reads format {known}. Prepare the exercise with this pygpt, "
+                "or take the pygpt that prepared it.",
+                path=path, version=str(version), known=format,
+            )  # fmt: skip
+        return content
+
     def checked(self, name: str, sha256: str) -> bytes:
         """The same, where the bytes have this SHA-256.
 
@@ -66,6 +88,11 @@ class Folder:
                 "{path} is damaged: its SHA-256 is {here}, not {there}", path=self.path / name, here=here, there=sha256
             )
         return content
+
+
+def damaged(path: Path) -> PygptError:
+    """Of a file that `exercise prepare` would not have written."""
+    return PygptError("{path} is damaged: it is not what R gives for an exercise", path=path)
 
 
 def _opened(path: Path) -> zipfile.ZipFile:

@@ -1,13 +1,12 @@
 """From what a user names to exercises with their truth: a file, what was prepared of it; or the course's two."""
 
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pygpt.errors import PygptError
 from pygpt.exercises.exercise import ExerciseFile, Sheet
-from pygpt.exercises.folder import Folder
+from pygpt.exercises.folder import Folder, damaged
 from pygpt.exercises.reading import read
 from pygpt.exercises.truth import read_truth, truth_name
 from pygpt.files import shipped
@@ -131,21 +130,14 @@ def _index(folder: Folder) -> dict[str, Any]:
             "{path} is no prepared exercise: it has no {index}. Make one: exercise prepare FILE",
             path=folder.path, index=INDEX,
         )  # fmt: skip
+    content = folder.content(INDEX, FORMAT)
     try:
-        content: dict[str, Any] = json.loads(folder.read(INDEX))
-        version, listed = content["format"], dict(content["files"])
-        names = {str(name): str(sha256) for name, sha256 in listed.items()}
+        names = {str(name): str(sha256) for name, sha256 in dict(content["files"]).items()}
         main = content["exercise"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise PygptError("{path} is damaged: it is not what R gives for an exercise", path=where) from error
-    if version != FORMAT:
-        raise PygptError(
-            "{path} has format {version}; this pygpt reads format {known}. Prepare the exercise with this pygpt, or "
-            "take the pygpt that prepared it.",
-            path=folder.path, version=str(version), known=FORMAT,
-        )  # fmt: skip
+    except (ValueError, KeyError, TypeError) as error:
+        raise damaged(where) from error
     if main not in names or any(Path(name).name != name for name in names):
-        raise PygptError("{path} is damaged: it is not what R gives for an exercise", path=where)
+        raise damaged(where)
     for name, sha256 in names.items():
         folder.checked(name, sha256)
     return content

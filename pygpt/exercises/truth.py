@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import math
 from pathlib import PurePosixPath
 from typing import Any
@@ -32,17 +31,7 @@ def read_truth(folder: Folder, file: ExerciseFile) -> Exercise:
     """
     name = truth_name(file)
     where = folder.path / name
-    try:
-        content = json.loads(folder.read(name))
-        version = content["format"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise PygptError("{path} is damaged: it is not what R gives for an exercise", path=where) from error
-    if version != FORMAT:
-        raise PygptError(
-            "{path} has format {version}; this pygpt reads format {known}. Prepare the exercise with this pygpt, or "
-            "take the pygpt that prepared it.",
-            path=where, version=str(version), known=FORMAT,
-        )  # fmt: skip
+    content = folder.content(name, FORMAT)
     if content.get("settings_sha256") != file.settings_sha256:
         raise PygptError(
             "{path} belongs to another exercise than {file} is now (its settings, text, seed or prompt are others). "

@@ -64,7 +64,7 @@ class AnyModule:
             padding_rows(self.torch, self.module, stack, request["padding"])
             calls = self._watched(stack, request["watch"])
             with self.torch.set_grad_enabled(request["gradients"]):
-                given = _call(module, request["arguments"], places)
+                given = called(module, [one["name"] for one in request["arguments"]], places)
         self.given = given
         self.outputs = [leaf for leaf in flat(given) if isinstance(leaf, self.torch.Tensor)]
         self.kept = {f"y.{i}": tensor for i, tensor in enumerate(self.outputs)}
@@ -180,14 +180,14 @@ def padding_rows(torch: Any, module: Any, stack: contextlib.ExitStack, after: bo
             layer.padding_idx = layer.padding_idx + 1 if layer.padding_idx + 1 < layer.num_embeddings else None
 
 
-def _call(module: Any, said: list[_Told], values: list[Any]) -> Any:
-    """By name where `forward` has an argument of R's name, else by place."""
+def called(module: Any, names: list[str], values: list[Any]) -> Any:
+    """What `forward` gives: by name where it has an argument of R's name, else by place."""
     takes = inspect.signature(module.forward).parameters
-    names = {one["name"]: value for one, value in zip(said, values, strict=True) if one["name"] in takes}
-    places = [value for one, value in zip(said, values, strict=True) if one["name"] not in takes]
-    if any(name in list(takes)[: len(places)] for name in names):
+    named = {name: value for name, value in zip(names, values, strict=True) if name in takes}
+    places = [value for name, value in zip(names, values, strict=True) if name not in takes]
+    if any(name in list(takes)[: len(places)] for name in named):
         return module(*values)
-    return module(*places, **names)
+    return module(*places, **named)
 
 
 def _is_plain(value: Any) -> bool:

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from pygpt.grading.claims import parameters_of
 from pygpt.isolation import wire
+from pygpt.isolation.any_module import flat
 from pygpt.isolation.session import AnswerError, Session
 from pygpt.output.messages import say
-from pygpt.parity.modules.port import Port, flat
+from pygpt.parity.modules.port import Port
 from pygpt.parity.modules.recording import Input, ModuleRecording
 
 SETTINGS = (

@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from pygpt.errors import PygptError
-from pygpt.parity.modules.port import Port, flat
+from pygpt.isolation.any_module import flat
+from pygpt.parity.modules.port import Port
 from pygpt.parity.modules.recording import ModuleRecording
 
 Loss: TypeAlias = Callable[[Any, Tensor | None], Tensor]

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pygpt.errors import PygptError
 from pygpt.output.spelling import did_you_mean
@@ -147,14 +147,3 @@ def line_in(file: Path, stack: "list[traceback.FrameSummary] | traceback.StackSu
     own = str(file.resolve())
     lines = [frame.lineno for frame in stack if frame.filename in (own, str(file))]
     return f"line {lines[-1]}" if lines else ""
-
-
-def flat(value: Any) -> list[Any]:
-    """The leaves of nested tuples, lists and dicts, in order."""
-    if isinstance(value, Tensor) or value is None:
-        return [value]
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, list | tuple):
-        return [leaf for one in value for leaf in flat(one)]
-    return [value]

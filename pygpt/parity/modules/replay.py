@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from pygpt.determinism import reproducible
+from pygpt.isolation import any_module
+from pygpt.isolation.any_module import flat
 from pygpt.parity.modules.calling import call_module
 from pygpt.parity.modules.calls import unlisted
 from pygpt.parity.modules.matching import Matched
 from pygpt.parity.modules.optimizers import Engine, optimizer_of
-from pygpt.parity.modules.port import Port, flat
+from pygpt.parity.modules.port import Port
 from pygpt.parity.modules.recording import ModuleRecording, Training
 
 Around: TypeAlias = Callable[[nn.Module], AbstractContextManager[object]]
@@ -173,11 +175,7 @@ def _order(recording: ModuleRecording, module: nn.Module, matched: Matched) -> l
 def padding_rows(module: nn.Module, engine: Engine) -> Iterator[None]:
     """With engine `r`, the row of each embedding that gets no gradient is R's: the one after the padding row."""
     with ExitStack() as stack:
-        for layer in module.modules() if engine == "r" else ():
-            if isinstance(layer, nn.Embedding) and layer.padding_idx is not None:
-                stack.callback(setattr, layer, "padding_idx", layer.padding_idx)
-                after = layer.padding_idx + 1
-                layer.padding_idx = after if after < layer.num_embeddings else None
+        any_module.padding_rows(torch, module, stack, after=engine == "r")
         yield
 
 

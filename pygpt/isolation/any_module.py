@@ -17,8 +17,8 @@ _Told = dict[str, Any]
 class AnyModule:
     """The module that the submission's `build` gives, and what it gave last: that is fetched by pieces."""
 
-    def __init__(self, torch: Any, wire: Any, parameters: Any) -> None:
-        self.torch, self.wire, self.parameters = torch, wire, parameters
+    def __init__(self, torch: Any, parameters: Any) -> None:
+        self.torch, self.parameters = torch, parameters
         self.module: Any = None
         self.kept: dict[str, Any] = {}
         self.given: Any = None

@@ -43,7 +43,7 @@ def main() -> None:
     seccomp.refuse_system_calls()
     channel.sendall(wire.pack({"ready": wire.text("ready")}))
     served = _Served(torch, wire, parameters, reading, Path(setup["submission"]), Path(setup["root"]))
-    served.any = any_module.AnyModule(torch, wire, parameters)
+    served.any = any_module.AnyModule(torch, parameters)
     while True:
         body = _receive(channel)
         try:
